@@ -1,0 +1,133 @@
+"""Network servers of any protocol: the classes of `socketserver`, and every step of a request a plugin hook.
+
+```python
+from plugserve import ThreadingTCPServer, StreamRequestHandler
+
+class Shout(StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line.upper())
+
+with ThreadingTCPServer(("127.0.0.1", 7007), Shout) as server:
+    server.serve_forever()
+```
+"""
+
+import os
+import socket
+
+from .connection import Connection
+from .context import Context
+from .errors import (
+    Aborted,
+    ChildError,
+    ConfigurationError,
+    DatagramTruncated,
+    DeadlineExceeded,
+    EndOfStream,
+    HostError,
+    LimitExceeded,
+    PeerError,
+    PluginError,
+    PlugserveError,
+    ProtocolError,
+    RequestRejected,
+    ShuttingDown,
+)
+from .handlers import (
+    BaseRequestHandler,
+    CoroutineHandler,
+    DatagramRequestHandler,
+    ProtocolHandler,
+    StreamRequestHandler,
+)
+from .hookspecs import hookimpl
+from .limits import Limits
+from .server import BaseServer, SynchronousMixIn, TCPServer, UDPServer
+from .threaded import ThreadingMixIn
+from .transform import Transform
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Aborted",
+    "BaseRequestHandler",
+    "BaseServer",
+    "ChildError",
+    "ConfigurationError",
+    "Connection",
+    "Context",
+    "CoroutineHandler",
+    "DatagramRequestHandler",
+    "DatagramTruncated",
+    "DeadlineExceeded",
+    "EndOfStream",
+    "HostError",
+    "LimitExceeded",
+    "Limits",
+    "PeerError",
+    "PluginError",
+    "PlugserveError",
+    "ProtocolError",
+    "ProtocolHandler",
+    "RequestRejected",
+    "ShuttingDown",
+    "StreamRequestHandler",
+    "SynchronousMixIn",
+    "TCPServer",
+    "ThreadingMixIn",
+    "ThreadingTCPServer",
+    "ThreadingUDPServer",
+    "Transform",
+    "UDPServer",
+    "hookimpl",
+]
+
+
+class ThreadingUDPServer(ThreadingMixIn, UDPServer):
+    """A datagram server with a thread a request."""
+
+
+class ThreadingTCPServer(ThreadingMixIn, TCPServer):
+    """A stream server with a thread a request."""
+
+
+if hasattr(os, "fork"):
+    from .forking import ForkingMixIn
+
+    class ForkingUDPServer(ForkingMixIn, UDPServer):
+        """A datagram server with a process a request."""
+
+    class ForkingTCPServer(ForkingMixIn, TCPServer):
+        """A stream server with a process a request."""
+
+    __all__ += ["ForkingMixIn", "ForkingTCPServer", "ForkingUDPServer"]
+
+if hasattr(socket, "AF_UNIX"):
+    from .unix import UnixDatagramServer, UnixSeqpacketServer, UnixStreamServer
+
+    class ThreadingUnixStreamServer(ThreadingMixIn, UnixStreamServer):
+        """A Unix stream server with a thread a request."""
+
+    class ThreadingUnixDatagramServer(ThreadingMixIn, UnixDatagramServer):
+        """A Unix datagram server with a thread a request."""
+
+    __all__ += [
+        "ThreadingUnixDatagramServer",
+        "ThreadingUnixStreamServer",
+        "UnixDatagramServer",
+        "UnixSeqpacketServer",
+        "UnixStreamServer",
+    ]
+
+    if hasattr(os, "fork"):
+
+        class ForkingUnixStreamServer(ForkingMixIn, UnixStreamServer):
+            """A Unix stream server with a process a request."""
+
+        class ForkingUnixDatagramServer(ForkingMixIn, UnixDatagramServer):
+            """A Unix datagram server with a process a request."""
+
+        __all__ += ["ForkingUnixDatagramServer", "ForkingUnixStreamServer"]
+
+del os, socket

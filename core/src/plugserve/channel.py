@@ -1,0 +1,229 @@
+"""The seam between a connection and its socket: receive, send, and nothing else.
+
+A channel either blocks (at a place of its own: a thread, a child, inline) or does not (on the front, which parks the
+connection instead). `MSG_DONTWAIT` on a blocking socket does the latter without a switch of mode, so the descriptor can
+be handed over at any time (recv(2)); where the platform lacks it, the mode is switched at the hand-over.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from abc import ABC, abstractmethod
+from typing import Any
+
+from .errors import LimitExceeded
+
+__all__ = ["CHUNK", "Channel", "DatagramChannel", "StreamChannel", "tcp_totals"]
+
+CHUNK = 65536
+"""Bytes asked of the kernel in one receive: a whole TCP window of the usual size, and the largest UDP datagram."""
+
+_DONTWAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
+
+
+class Channel(ABC):
+    """What an engine supplies to a connection."""
+
+    __slots__ = ("blocking",)
+
+    blocking: bool
+
+    @abstractmethod
+    def receive(self, limit: int) -> bytes | None:
+        """At most `limit` bytes; `b""` at the end of the stream; None if it would have to wait."""
+
+    @abstractmethod
+    def send(self, data: bytes | memoryview) -> int:
+        """Send; returns how many bytes went. A blocking channel sends all."""
+
+    def arrived(self) -> bool:
+        """Whether `receive` would certainly not have to wait."""
+        return True
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+
+    def block(self) -> None:
+        """From now on `receive` and `send` wait."""
+        self.blocking = True
+
+    def unblock(self) -> None:
+        """From now on they do not."""
+        self.blocking = False
+
+    @abstractmethod
+    def end_output(self) -> None:
+        """Tell the peer that nothing more comes."""
+
+    @abstractmethod
+    def end_input(self) -> None:
+        """Make a pending and every later `receive` give `b""` once what has already arrived is read."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Make whoever waits in `receive` or `send` come back at once."""
+
+
+class StreamChannel(Channel):
+    """A connected stream or seqpacket socket."""
+
+    __slots__ = ("_packets", "_recv", "_recvmsg", "_send", "_sendall", "socket", "timeout")
+
+    def __init__(self, sock: Any, *, packets: bool = False) -> None:
+        self._packets = packets
+        self.timeout: float | None = None
+        self.use(sock, type(sock))
+        self.unblock()
+
+    def use(self, sock: Any, methods: Any) -> None:
+        """Do the I/O on this socket.
+
+        Parameters:
+            sock: the socket.
+            methods: the class whose `recv`, `send` ... to call: a subclass may have overridden them with what
+                goes through the connection, which would come back here.
+        """
+        self.socket = sock
+        self._recv = methods.recv.__get__(sock)
+        self._send = methods.send.__get__(sock)
+        self._sendall = methods.sendall.__get__(sock)
+        self._recvmsg = methods.recvmsg.__get__(sock) if self._packets else None
+
+    def receive(self, limit: int) -> bytes | None:
+        try:
+            if self._recvmsg is not None:
+                return self._receive_packet(limit)
+            data: bytes = self._recv(limit, 0 if self.blocking else _DONTWAIT)
+            return data
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def _receive_packet(self, limit: int) -> bytes:
+        assert self._recvmsg is not None
+        # A record that does not fit would be cut silently (unix(7)): it is an error instead.
+        data, _, flags, _ = self._recvmsg(max(limit, CHUNK), 0, 0 if self.blocking else _DONTWAIT)
+        if flags & socket.MSG_TRUNC:
+            raise LimitExceeded(f"the peer sent a record of more than {max(limit, CHUNK)} bytes")
+        return bytes(data)
+
+    def send(self, data: bytes | memoryview) -> int:
+        if self.blocking:
+            self._sendall(data)
+            return len(data)
+        try:
+            return int(self._send(data, _DONTWAIT))
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def fileno(self) -> int:
+        return int(self.socket.fileno())
+
+    def block(self) -> None:
+        if not self.blocking:
+            self.blocking = True
+            if self.timeout is not None or not _DONTWAIT:
+                self.socket.settimeout(self.timeout)
+
+    def unblock(self) -> None:
+        # A Python-level timeout would make every call wait for readiness first, whatever its flags.
+        self.blocking = False
+        timeout = self.socket.gettimeout()
+        if timeout:
+            self.timeout = timeout
+        if not _DONTWAIT:
+            self.socket.setblocking(False)
+        elif timeout is not None:
+            self.socket.settimeout(None)
+
+    def arrived(self) -> bool:
+        if not _DONTWAIT:
+            return False
+        try:
+            self._recv(1, _DONTWAIT | socket.MSG_PEEK)
+        except OSError as error:
+            # Any other error is an arrival, too: whoever reads will see it.
+            arrived = not isinstance(error, (BlockingIOError, InterruptedError))
+        else:
+            arrived = True
+        return arrived
+
+    def end_output(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def end_input(self) -> None:
+        self.socket.shutdown(socket.SHUT_RD)
+
+    def interrupt(self) -> None:
+        # shutdown(2) is the one call that wakes a thread blocked on the same socket; close(2) does not.
+        self.socket.shutdown(socket.SHUT_RDWR)
+
+
+class DatagramChannel(Channel):
+    """One datagram as a stream: it is read once, then the stream has ended; what is sent forms one reply."""
+
+    __slots__ = ("_packet", "_reply", "client_address", "socket")
+
+    def __init__(self, packet: bytes, sock: socket.socket, client_address: Any) -> None:
+        self._packet: bytes | None = packet
+        self._reply: list[bytes] = []
+        self.socket = sock
+        self.client_address = client_address
+        self.blocking = False
+
+    def receive(self, limit: int) -> bytes | None:
+        packet, self._packet = self._packet, None
+        return packet or b""
+
+    def send(self, data: bytes | memoryview) -> int:
+        self._reply.append(bytes(data))
+        return len(data)
+
+    def fileno(self) -> int:
+        return int(self.socket.fileno())
+
+    def end_output(self) -> None:
+        """Send the reply, if there is one. Nothing written, nothing sent."""
+        if self._reply:
+            reply, self._reply = b"".join(self._reply), []
+            self.socket.sendto(reply, self.client_address)
+
+    def end_input(self) -> None:
+        """Nothing comes after the one packet anyway."""
+
+    def interrupt(self) -> None:
+        """Nobody waits for a datagram that is already there."""
+
+
+# struct tcp_info of <linux/tcp.h>: tcpi_state first; tcpi_bytes_received at 128, tcpi_notsent_bytes at 144,
+# tcpi_bytes_sent at 200 and tcpi_bytes_retrans at 208 (since Linux 4.19).
+_TCP_INFO_SIZE = 216
+_RECEIVED = struct.Struct("=Q")
+_NOTSENT = struct.Struct("=I")
+_SENT = struct.Struct("=QQ")
+# include/net/tcp_states.h: the states in which the peer's FIN has come; it is counted as one byte received.
+_FIN_RECEIVED = {8, 9, 11}
+
+
+def tcp_totals(sock: socket.socket) -> tuple[int, int] | None:
+    """Payload bytes received and sent on a TCP connection, as the kernel counted them.
+
+    This is how a classic handler, which is given the real socket, can be accounted for without a hand in its I/O.
+
+    Returns: None where the platform or the socket cannot tell (tcp(7), TCP_INFO).
+    """
+    option = getattr(socket, "TCP_INFO", None)
+    if option is None:
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO_SIZE)
+    except (OSError, AttributeError, ValueError):
+        return None
+    if len(info) < _TCP_INFO_SIZE:
+        return None
+    received = _RECEIVED.unpack_from(info, 128)[0]
+    if info[0] in _FIN_RECEIVED and received:
+        received -= 1
+    sent, again = _SENT.unpack_from(info, 200)
+    return received, sent - again + _NOTSENT.unpack_from(info, 144)[0]

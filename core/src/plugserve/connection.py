@@ -1,0 +1,739 @@
+"""One live request: its I/O and its facts; also its row in the table of unfinished requests.
+
+Rules of this file:
+
+1. The awaited methods are generators that yield an operation (`READ`, `WRITE`, ...) when, and only when, the channel
+   would have to wait. Whoever drives the life (`front.py`, `place.py`) waits, and resumes it.
+2. Try the system call first, wait after.
+3. Bytes read before a transform is pushed are its first input; nothing is lost and nothing overtakes.
+4. Nothing is ever cancelled: `abort` makes the pending and every later call raise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import types
+from collections.abc import Generator
+from time import time
+from typing import TYPE_CHECKING, Any, Final
+
+from .channel import CHUNK, Channel, DatagramChannel, StreamChannel, tcp_totals
+from .context import Context, Outcome
+from .errors import Aborted, DeadlineExceeded, EndOfStream, HandlerIgnoredAbort, LimitExceeded, PlugserveError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from .front import Front
+    from .hooks import Hooks
+    from .limits import Limits
+    from .server import BaseServer
+    from .transform import Transform
+
+__all__ = ["Connection"]
+
+# What a suspended life waits for.
+READ: Final = 1
+WRITE: Final = 2
+SLEEP: Final = 3
+OFFLOAD: Final = 4
+MOVE: Final = 5
+HANDLED: Final = 6
+
+# Where a request is.
+ARRIVED: Final = "arrived"
+MOVED: Final = "moved"
+QUEUED: Final = "queued"
+AWAY: Final = "away"
+HANDLING: Final = "handling"
+DONE: Final = "handled"
+CLOSING: Final = "closing"
+CLOSED: Final = "closed"
+
+_numbers = itertools.count(1)
+
+Step = Generator[int, None, Any]
+
+
+class Connection:
+    """One live request.
+
+    Awaited: `read`, `read_exactly`, `read_until`, `drain`, `sleep`, `offload`. Plain: `write`, `push`, `close`,
+    `abort`, `end_input`. Facts that a layer may set: `client_address`, `identity`, `tls`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_abort",
+        "_abort_told",
+        "_context",
+        "_duration",
+        "_eof",
+        "_output",
+        "_raw_end",
+        "_since",
+        "_transforms",
+        "_unread",
+        "accepted_at",
+        "away",
+        "blocks",
+        "budget",
+        "channel",
+        "client_address",
+        "counted",
+        "deadline",
+        "draining",
+        "ending",
+        "exception",
+        "fork_shares",
+        "front",
+        "handler",
+        "hooks",
+        "id",
+        "identity",
+        "interest",
+        "life",
+        "limits",
+        "offloaded",
+        "operation",
+        "outcome",
+        "output_closed",
+        "parked",
+        "peer_address",
+        "peer_key",
+        "process",
+        "reason",
+        "rejected_by",
+        "request",
+        "server",
+        "state",
+        "strayed",
+        "timer_at",
+        "tls",
+        "torn_down",
+        "total_in",
+        "total_out",
+        "urgent",
+        "waiting",
+        "wake_at",
+        "watched_fd",
+    )
+
+    def __init__(self, server: BaseServer, request: Any, client_address: Any) -> None:
+        self.id = next(_numbers)
+        self.server = server
+        self.hooks: Hooks = server._hooks
+        self.limits: Limits = server.limits
+        self.request = request
+        self.client_address = client_address
+        self.peer_address = client_address
+        self.accepted_at = time()
+        self._since = server.clock()
+        self._duration: float | None = None
+        self.state = ARRIVED
+        self.outcome: Outcome = "open"
+        self._context: Context | None = None
+        self.identity: Any = None
+        self.tls: Any = None
+        self.urgent: bytes | None = None
+        self.rejected_by: str | None = None
+        self.exception: BaseException | None = None
+        self.reason = ""
+        self.handler: Any = None
+        self.channel: Channel | None = None
+        self.front: Front | None = None
+        self.life: Coroutine[Any, Any, BaseException | None] | None = None
+        self.operation = 0
+        self.process: int | None = None
+        """The child process in which it is handled; None in this one."""
+        self.away = False
+        """Whether this is the child's copy, which reports to the parent instead of telling observers."""
+        self.fork_shares = False
+        """Whether the handler itself forked, so that a child may go on using the socket."""
+        self.strayed = False
+        """Whether this is the copy in a child that the handler forked."""
+        self.ending = "shutdown_request"
+        self.output_closed = False
+        self.torn_down = False
+        self.draining = False
+        self.waiting: float | None = None
+        self.offloaded: tuple[bool, Any] | None = None
+        self.deadline: float | None = None
+        self.wake_at: float | None = None
+        self.timer_at: float | None = None
+        self.interest = 0
+        self.watched_fd = -1
+        self.parked = False
+        self.blocks = False
+        """Whether its place is a thread or process of its own, where system calls may wait."""
+        self.budget: int | None = None
+        self.peer_key: Any = None
+        self.total_in = 0
+        self.total_out = 0
+        self.counted = True
+        """Whether every byte passes through the channel; not so for a classic handler with the real socket."""
+        self._unread = b""
+        self._output: bytearray | None = None
+        self._transforms: list[Transform] | None = None
+        self._eof = False
+        self._raw_end = False
+        self._abort: BaseException | None = None
+        self._abort_told = False
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> Context:
+        """The read-only view of this request that hooks get."""
+        if self._context is None:
+            self._context = Context(self)
+        return self._context
+
+    @property
+    def connection(self) -> Connection:
+        """Itself: the argument `connection` of a hook."""
+        return self
+
+    @property
+    def local_address(self) -> Any:
+        """The address that the peer connected to; None when the socket is gone."""
+        try:
+            return (self.request if self.server.is_stream else self.request[1]).getsockname()
+        except (OSError, AttributeError):
+            return None
+
+    @property
+    def duration(self) -> float:
+        """Seconds since accept, or for which it lived."""
+        return self.server.clock() - self._since if self._duration is None else self._duration
+
+    @property
+    def bytes_in(self) -> int | None:
+        """Bytes received, as on the wire; None where nobody can know."""
+        return self.total_in if self.total_in >= 0 else None
+
+    @property
+    def bytes_out(self) -> int | None:
+        """Bytes sent, as on the wire; None where nobody can know."""
+        return self.total_out if self.total_out >= 0 else None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of output that the peer has not taken yet."""
+        return len(self._output) if self._output else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the peer's stream has ended and everything before its end has been read."""
+        return self._eof and not self._unread
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.client_address!r} {self.state}>"
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    @types.coroutine
+    def read(self, limit: int = CHUNK) -> Generator[int, None, bytes]:
+        """At least one and at most `limit` bytes; `b""` at the end of the stream.
+
+        While more output than `Limits.high_water` is unsent it first waits for the peer to take some, so that nobody
+        has to remember `drain()`.
+
+        Errors: `Aborted` and what `abort` was given; `ConnectionError` from the socket; what a transform raises.
+        """
+        while not self._unread:
+            if self._eof:
+                if self._abort is not None:
+                    self._raise_abort()
+                return b""
+            yield from self._fill()
+        if self._abort is not None:
+            self._raise_abort()
+        data = self._unread
+        if len(data) <= limit:
+            self._unread = b""
+            return data
+        self._unread = data[limit:]
+        return data[:limit]
+
+    @types.coroutine
+    def read_exactly(self, count: int) -> Generator[int, None, bytes]:
+        """Exactly `count` bytes.
+
+        Errors: `EndOfStream`, with what did arrive in `partial`; those of `read`.
+        """
+        while len(self._unread) < count:
+            if self._eof:
+                partial, self._unread = self._unread, b""
+                raise EndOfStream(f"the stream ended after {len(partial)} of {count} bytes", partial)
+            yield from self._fill()
+        if self._abort is not None:
+            self._raise_abort()
+        data, self._unread = self._unread[:count], self._unread[count:]
+        return data
+
+    @types.coroutine
+    def read_until(self, separator: bytes, limit: int) -> Generator[int, None, bytes]:
+        """Bytes up to and with `separator`.
+
+        Parameters:
+            separator: at least one byte.
+            limit: how many bytes there may be, the separator included.
+
+        Errors: `LimitExceeded`, after which what was read is gone; `EndOfStream`; those of `read`.
+        """
+        searched = 0
+        while True:
+            at = self._unread.find(separator, searched, limit)
+            if at >= 0:
+                break
+            if len(self._unread) >= limit:
+                self._unread = b""
+                raise LimitExceeded(f"no {separator!r} within {limit} bytes")
+            if self._eof:
+                partial, self._unread = self._unread, b""
+                raise EndOfStream(f"the stream ended before {separator!r}", partial)
+            searched = max(0, len(self._unread) - len(separator) + 1)
+            yield from self._fill()
+        if self._abort is not None:
+            self._raise_abort()
+        end = at + len(separator)
+        line, self._unread = self._unread[:end], self._unread[end:]
+        return line
+
+    @types.coroutine
+    def _peek(self) -> Generator[int, None, bytes]:
+        """Receive until there is something to look at; what there is stays unread."""
+        while not self._unread and not self._eof:
+            yield from self._fill()
+        return self._unread
+
+    def _fill(self) -> Step:
+        """Receive once, waiting if need be; the result is in `_unread` or `_eof`."""
+        if self._abort is not None:
+            self._raise_abort()
+        while self._output and len(self._output) > self.limits.high_water:
+            yield from self._wait(WRITE)
+            self._flush()
+        while not self._receive():
+            yield from self._wait(READ)
+
+    def _receive(self) -> bool:
+        """One receive. Returns False if it would have to wait."""
+        assert self.channel is not None, "there is I/O between accept and close only"
+        limit = CHUNK
+        if self.budget is not None:
+            if self.budget <= 0:
+                raise LimitExceeded(f"more than {self.limits.layers_bytes} bytes before the request was admitted")
+            limit = min(limit, self.budget)
+        if self.channel.blocking:
+            self.waiting = self.server.clock()
+            try:
+                raw = self.channel.receive(limit)
+            finally:
+                self.waiting = None
+            if self._abort is not None:
+                self._raise_abort()
+        else:
+            raw = self.channel.receive(limit)
+        if raw is None:
+            return False
+        if not raw:
+            self._raw_end = True
+        self.total_in += len(raw)
+        if self.budget is not None:
+            self.budget -= len(raw)
+        if self._transforms:
+            self._deliver(raw, 0)
+        elif raw:
+            self._unread = self._unread + raw if self._unread else raw
+        else:
+            self._eof = True
+        return True
+
+    def _deliver(self, data: bytes, level: int) -> None:
+        """Bytes, or the end (`b""`), through the transforms from `level` inwards."""
+        transforms = self._transforms or []
+        if self._eof:
+            return
+        if level == len(transforms):
+            if data:
+                self._unread += data
+            else:
+                self._eof = True
+            return
+        if transforms[level].ended:
+            return
+        transform = transforms[level]
+        plain = transform.feed(data)
+        own = transform.pending()
+        if own:
+            self._emit(own, level)
+        if plain:
+            self._deliver(plain, level + 1)
+        if transform.ended or not data:
+            self._deliver(b"", level + 1)
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, or keep to send, `data`. Where the place blocks, this waits; elsewhere it never does.
+
+        Errors: `LimitExceeded` when more than `Limits.output` bytes are unsent: await `drain()` between big pieces;
+            `PlugserveError` after `close()`; `Aborted`; `ConnectionError` from the socket.
+        """
+        if self._abort is not None:
+            self._raise_abort()
+        if self.output_closed:
+            raise PlugserveError("write after close: the connection has been told to end")
+        if data:
+            self._emit(data, len(self._transforms) if self._transforms else 0)
+
+    def _emit(self, data: bytes | bytearray | memoryview, level: int) -> None:
+        """Send bytes from `level` outwards."""
+        if level:
+            transforms = self._transforms or []
+            for transform in reversed(transforms[:level]):
+                data = transform.encode(bytes(data))
+            if not data:
+                return
+        if self._output:
+            self._output += data
+        else:
+            sent = self._send(data)
+            if sent < len(data):
+                self._output = bytearray(memoryview(data)[sent:])
+        if self._output and len(self._output) > self.limits.output:
+            raise LimitExceeded(f"more than {self.limits.output} bytes of output are unsent: await drain()")
+
+    def _send(self, data: Any) -> int:
+        assert self.channel is not None, "there is I/O between accept and close only"
+        if self.channel.blocking:
+            self.waiting = self.server.clock()
+            try:
+                sent = self.channel.send(data)
+            except OSError:
+                if self._abort is not None:
+                    self._raise_abort()
+                raise
+            finally:
+                self.waiting = None
+        else:
+            sent = self.channel.send(data)
+        self.total_out += sent
+        return sent
+
+    def _flush(self) -> bool:
+        """Try to send what is unsent. Returns whether all of it went."""
+        if self._output:
+            with memoryview(self._output) as view:
+                sent = self._send(view)
+            if sent:
+                del self._output[:sent]
+        return not self._output
+
+    @types.coroutine
+    def drain(self) -> Generator[int, None, None]:
+        """Wait until the peer has taken all but `Limits.high_water` bytes of what was written."""
+        if self._abort is not None:
+            self._raise_abort()
+        yield from self._drain_to(self.limits.high_water)
+
+    def _drain_to(self, left: int) -> Step:
+        while self.buffered > left and not self._flush() and self.buffered > left:
+            yield from self._wait(WRITE)
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    def _wait(self, operation: int) -> Step:
+        """Suspend the life until the operation can go on, or raise because it must not."""
+        self.waiting = self.server.clock()
+        self.operation = operation
+        try:
+            yield operation
+        finally:
+            self.operation = 0
+            self.waiting = None
+        if self._abort is not None:
+            self._raise_abort()
+        rate = self.limits.minimum_rate
+        if rate is not None and operation != SLEEP:
+            age = self.duration
+            if age > self.limits.rate_grace and (self.total_in + self.total_out) < rate * age:
+                self._abort = DeadlineExceeded(f"the peer is slower than {rate:g} bytes a second")
+                self._raise_abort()
+
+    @types.coroutine
+    def sleep(self, seconds: float) -> Generator[int, None, None]:
+        """Let `seconds` pass, without holding up anybody else."""
+        until = self.server.clock() + seconds
+        if self._abort is not None:
+            self._raise_abort()
+        while (now := self.server.clock()) < until:
+            self.wake_at = now + (until - now)
+            try:
+                yield from self._wait(SLEEP)
+            finally:
+                self.wake_at = None
+
+    @types.coroutine
+    def wait_readable(self, seconds: float | None = None) -> Generator[int, None, bool]:
+        """Wait until a read would give something, its end included, at most `seconds`. Returns whether it would."""
+        if self._abort is not None:
+            self._raise_abort()
+        if seconds is None:
+            while not self._unread and not self._eof:
+                yield from self._fill()
+            return True
+        until = self.server.clock() + seconds
+        channel = self.channel
+        assert channel is not None, "there is I/O between accept and close only"
+        while not self._unread and not self._eof:
+            # With a time limit even a blocking place must not block in the system call.
+            channel.unblock()
+            try:
+                if self._receive():
+                    continue
+            finally:
+                if self.blocks:
+                    channel.block()
+            if self.server.clock() >= until:
+                return False
+            self.wake_at = until
+            try:
+                yield from self._wait(READ)
+            finally:
+                self.wake_at = None
+        return True
+
+    @types.coroutine
+    def offload(self, function: Callable[..., Any], *arguments: Any) -> Generator[int, None, Any]:
+        """Call something that blocks or computes: directly where the place may block, in a worker thread elsewhere.
+
+        Returns what it returns; raises what it raises.
+        """
+        assert self.channel is not None, "there is I/O between accept and close only"
+        if self._abort is not None:
+            self._raise_abort()
+        if self.channel.blocking:
+            return function(*arguments)
+        self.offloaded = None
+        self.server._offload(self, function, arguments)
+        while self.offloaded is None:
+            # An abort waits for the call to come back: its thread cannot be taken away from it.
+            self.operation = OFFLOAD
+            yield OFFLOAD
+        self.operation = 0
+        (succeeded, result), self.offloaded = self.offloaded, None
+        if self._abort is not None:
+            self._raise_abort()
+        if not succeeded:
+            raise result
+        return result
+
+    @types.coroutine
+    def wait_arrival(self, seconds: float | None) -> Generator[int, None, None]:
+        """Wait until something has arrived, without reading it, at most `seconds`."""
+        assert self.channel is not None, "there is I/O between accept and close only"
+        if self.channel.arrived():
+            return
+        until = None if seconds is None else self.server.clock() + seconds
+        self.wake_at = until
+        try:
+            yield from self._wait(READ)
+        finally:
+            self.wake_at = None
+
+    @types.coroutine
+    def part(self) -> Generator[int, None, None]:
+        """Flush, tell the peer that nothing more comes, and wait for its own end, so that closing does not reset the
+        connection and destroy what the peer has not read yet (RFC 9112 section 9.6 describes the same for HTTP)."""
+        channel = self.channel
+        assert channel is not None, "there is I/O between accept and close only"
+        self.deadline = self.server.clock() + self.limits.close_timeout
+        last = self.last_bytes()
+        if last:
+            self._emit(last, 0)
+        yield from self._drain_to(0)
+        channel.end_output()
+        if isinstance(channel, DatagramChannel):
+            return
+        channel.unblock()
+        if self._raw_end:
+            return
+        self.deadline = self.server.clock() + self.limits.close_timeout
+        while True:
+            raw = channel.receive(CHUNK)
+            if raw is None:
+                yield from self._wait(READ)
+            elif not raw:
+                return
+
+    @types.coroutine
+    def move(self) -> Generator[int, Any, Any]:
+        """Suspend the life until it is resumed at its place, or a report says that it was handled elsewhere."""
+        return (yield MOVE)
+
+    @types.coroutine
+    def handled(self) -> Generator[int, None, None]:
+        """Suspend the life between handling and closing."""
+        yield HANDLED
+
+    # -- transforms, ending --------------------------------------------------------------------------------------------
+
+    def push(self, transform: Transform) -> None:
+        """Change the bytes of this connection from now on. What was read and not yet used is its first input."""
+        if self._transforms is None:
+            self._transforms = []
+        self._transforms.append(transform)
+        level = len(self._transforms) - 1
+        unread, self._unread = self._unread, b""
+        ended, self._eof = self._eof, False
+        own = transform.pending()
+        if own:
+            self._emit(own, level)
+        if unread:
+            self._deliver(unread, level)
+        if ended:
+            self._deliver(b"", level)
+
+    @property
+    def transformed(self) -> bool:
+        """Whether the bytes of the socket are not the plain bytes, or some of them have been read ahead."""
+        return bool(self._transforms) or bool(self._unread) or self._eof
+
+    def close(self) -> None:
+        """End the connection once everything written has been sent. Later reads give `b""`, later writes fail."""
+        self.output_closed = True
+        self.end_input()
+
+    def end_input(self) -> None:
+        """Make the pending and later reads give `b""` once what has arrived is read. May be called from any thread."""
+        self._eof = True
+        if self.operation == READ:
+            self.server._resume_soon(self)
+        elif self.waiting is not None and self.channel is not None:
+            try:
+                self.channel.end_input()
+            except OSError:
+                pass  # gone already
+
+    def abort(self, reason: str | BaseException) -> None:
+        """End the connection at once: the pending and every later I/O call raise. May be called from any thread.
+
+        Parameters:
+            reason: the exception, or the text of an `Aborted`.
+        """
+        if self._abort is None:
+            self._abort = Aborted(reason) if isinstance(reason, str) else reason
+        channel = self.channel
+        if self.operation:
+            self.server._resume_soon(self)
+        if channel is None or channel.blocking:
+            self._interrupt(channel)
+
+    def _interrupt(self, channel: Channel | None) -> None:
+        """Wake a thread that is blocked on the socket, a classic handler's included."""
+        try:
+            if channel is not None:
+                channel.interrupt()
+            elif self.server.is_stream and self.state in (MOVED, HANDLING):
+                self.request.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError):
+            pass  # gone already
+
+    @property
+    def aborted(self) -> BaseException | None:
+        """What `abort` was given."""
+        return self._abort
+
+    def ended_by(self, exception: BaseException) -> bool:
+        """Whether this exception is the one that `abort` makes I/O calls raise."""
+        return exception is self._abort or isinstance(exception, HandlerIgnoredAbort)
+
+    def _raise_abort(self) -> None:
+        assert self._abort is not None
+        if self._abort_told and self.state == HANDLING:
+            raise HandlerIgnoredAbort(f"the handler went on after: {self._abort}") from self._abort
+        self._abort_told = True
+        raise self._abort
+
+    def resume(self, value: object = None) -> int:
+        """Drive the life to its next suspension. Returns what it waits for.
+
+        Raises: `StopIteration` at the end of the life.
+        """
+        assert self.life is not None, "a closed request is not resumed"
+        operation = self.life.send(value)
+        while type(operation) is not int:
+            # Something that belongs to another event loop has been awaited: nobody here would ever wake it.
+            operation = self.life.throw(
+                PlugserveError(
+                    f"awaited something that the connection did not give ({operation!r}): there is no asyncio here"
+                )
+            )
+        return operation
+
+    # -- what drives it ------------------------------------------------------------------------------------------------
+
+    def open_channel(self) -> Channel:
+        """The channel of this request, made when it is first needed."""
+        if self.channel is None:
+            if self.server.is_stream:
+                self.channel = StreamChannel(self.request, packets=self.server.keeps_records)
+            else:
+                packet, sock = self.request
+                self.channel = DatagramChannel(packet, sock, self.client_address)
+            if self.blocks:
+                self.channel.block()
+        return self.channel
+
+    def time_limit(self) -> tuple[float, str] | None:
+        """When the wait that is going on must end, and what to call it then."""
+        nearest = None
+        if self.waiting is not None and self.operation not in (SLEEP, OFFLOAD) and self.budget is None:
+            if not self.total_in and self.limits.first_byte is not None:
+                nearest = (self.waiting + self.limits.first_byte, "the peer said nothing in time")
+            elif self.limits.idle is not None:
+                nearest = (self.waiting + self.limits.idle, "the peer was idle for too long")
+        if self.deadline is not None and (nearest is None or self.deadline < nearest[0]):
+            what = "the layers did not finish in time" if self.budget is not None else "the request took too long"
+            return self.deadline, what
+        return nearest
+
+    def expire(self, what: str) -> None:
+        """A deadline passed."""
+        self.abort(DeadlineExceeded(what))
+
+    def last_bytes(self) -> bytes:
+        """What the transforms have to say at the end, innermost first and through those around them."""
+        raw = b""
+        transforms = self._transforms or []
+        for index in range(len(transforms) - 1, -1, -1):
+            wrapped = transforms[index].encode(raw) if raw else b""
+            raw = wrapped + transforms[index].close()
+        return raw
+
+    def capture_totals(self) -> None:
+        """Ask the kernel for the totals of a request whose bytes did not all pass through here; before it closes."""
+        if not self.counted:
+            if not self.server.is_stream:
+                self.total_in, self.total_out = len(self.request[0]), -1
+                return
+            totals = tcp_totals(self.request) if self.server.transport == "tcp" else None
+            self.total_in, self.total_out = totals if totals is not None else (-1, -1)
+
+    def cut(self) -> None:
+        """Freeze the facts and cut the cycles, so that the collector has nothing to find."""
+        self._duration = self.server.clock() - self._since
+        self.state = CLOSED
+        self.life = None
+        self.handler = None
+        self._output = None
+        self._unread = b""
+        self._transforms = None
+
+    def release(self) -> None:
+        """Nobody will be told of this request again: the last cycle goes."""
+        self._context = None

@@ -1,0 +1,372 @@
+"""The front: a server's own event loop, where a request waits until it is ready to be handled.
+
+It accepts, holds every request whose layers are unfinished or whose client has not spoken, and takes back those that
+part from a slow peer. On engines whose place is the front itself, handlers run here, too.
+
+Rules of this file:
+
+1. A life is resumed only by whoever holds it: by the front while `parked` or just accepted, by its place once moved.
+2. Other threads reach the front through `call_soon` only.
+3. Nothing here calls a hook.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .connection import CLOSED, HANDLED, MOVE, MOVED, OFFLOAD, QUEUED, READ, WRITE, Connection
+from .poller import LISTENER, READABLE, WRITABLE
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .server import BaseServer
+
+__all__ = ["ACCEPT_PAUSE", "OFFLOAD_THREADS", "Front"]
+
+OFFLOAD_THREADS = 8
+"""Worker threads of one front for calls that block."""
+
+ACCEPT_PAUSE = 0.1
+"""Seconds that a listener rests after the host ran out of descriptors or memory, as in ranch and trio: long enough to
+cost nothing, short enough to recover at once."""
+
+_DEEP = 16
+_MOST_ACCEPTS = 64
+"""Requests accepted in one turn at the most, so that the parked ones are not starved."""
+
+
+class Front:
+    """One server's event loop and the requests parked on it.
+
+    Parameters:
+        server: whose.
+        poller: readiness, `KernelPoller` or the memory engine's.
+    """
+
+    def __init__(self, server: BaseServer, poller: Any) -> None:
+        self.server = server
+        self.poller = poller
+        self.running = False
+        self.closed = False
+        self.thread = 0
+        self._calls: deque[Callable[[], object]] = deque()
+        self._timers: list[tuple[float, int, Connection]] = []
+        self._listening: int | None = None
+        self._paused_until: float | None = None
+        self._streak = 0
+        self.last: Connection | None = None
+        """The request that was accepted last."""
+        self._held = 0
+        self._offloads = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    def enter(self) -> None:
+        """The calling thread runs this loop from now on."""
+        self.thread = threading.get_ident()
+        self.running = True
+
+    def leave_loop(self) -> None:
+        """It does not any more."""
+        self.running = False
+        self.last = None
+
+    def parked_now(self) -> int:
+        """How many requests wait here, those included that are on their way back."""
+        return self._held + len(self._calls)
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def turn(self, timeout: float | None) -> bool:
+        """Wait at most `timeout` seconds, then do everything that is due. Returns whether the listener was ready."""
+        self._run_calls()
+        now = self.server.clock()
+        if self._paused_until is not None:
+            timeout = _sooner(timeout, self._paused_until - now)
+        if self._timers:
+            timeout = _sooner(timeout, self._timers[0][0] - now)
+        if self._calls:
+            timeout = 0
+        accepting = False
+        for data, events in self.poller.select(timeout):
+            if data is LISTENER:
+                accepting = True
+            elif isinstance(data, Connection):
+                self._ready(data, events)
+            else:
+                data()
+        self._run_calls()
+        self._run_timers()
+        if accepting and not self.server._stopping:
+            self._accept()
+        else:
+            self._streak = 0
+        return accepting
+
+    def _accept(self) -> None:
+        """Accept once; while the queue proves deep, a few times before anything else is looked at."""
+        server = self.server
+        server._handle_request_noblock()
+        if not server._batches:
+            return
+        # A listener that is ready turn after turn has a queue; one attempt in vain is what finding out costs, so it
+        # is made seldom.
+        self._streak += 1
+        if self._streak < _DEEP:
+            return
+        for _ in range(_MOST_ACCEPTS):
+            before = server._accepted
+            if self._listening is None or server._stopping:
+                return
+            server._handle_request_noblock()
+            if server._accepted == before:
+                self._streak = 0
+                return
+
+    def _run_calls(self) -> None:
+        for _ in range(len(self._calls)):
+            self._calls.popleft()()
+
+    def _run_timers(self) -> None:
+        now = self.server.clock()
+        if self._paused_until is not None and now >= self._paused_until:
+            self._paused_until = None
+            if self._listening is not None:
+                self.poller.register(self._listening, READABLE, LISTENER)
+        while self._timers and self._timers[0][0] <= now:
+            when, _, c = heapq.heappop(self._timers)
+            if c.timer_at != when:
+                continue
+            c.timer_at = None
+            if c.parked:
+                self._on_timer(c, now)
+
+    def _on_timer(self, c: Connection, now: float) -> None:
+        limit = c.time_limit()
+        if limit is not None and limit[0] <= now:
+            c.expire(limit[1])
+        elif c.wake_at is not None and c.wake_at <= now:
+            self.advance(c)
+        else:
+            self._set_timer(c)
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Have something done by the loop's thread. From any thread."""
+        self._calls.append(function)
+        if threading.get_ident() != self.thread or not self.running:
+            self.poller.wake()
+
+    # -- the listener --------------------------------------------------------------------------------------------------
+
+    def listen(self, fd: int) -> None:
+        """Accept from this descriptor from now on."""
+        self._listening = fd
+        if self._paused_until is None:
+            self.poller.register(fd, READABLE, LISTENER)
+
+    def stop_listening(self) -> None:
+        """Accept no more; what is in the kernel's queue stays there."""
+        if self._listening is not None and self._paused_until is None:
+            self.poller.unregister(self._listening)
+        self._listening = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether it accepts, if only after a pause."""
+        return self._listening is not None
+
+    def pause_listening(self) -> bool:
+        """Rest for `ACCEPT_PAUSE`. Returns whether it was not resting already."""
+        if self._listening is None or self._paused_until is not None:
+            return False
+        self.poller.unregister(self._listening)
+        self._paused_until = self.server.clock() + ACCEPT_PAUSE
+        return True
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    def advance(self, c: Connection, value: object = None) -> None:
+        """Resume a life that the front holds, and do what it asks for next.
+
+        Raises: what `socketserver` lets through: an exception of the server's own methods, or a `BaseException` of a
+            handler that ran here.
+        """
+        if c.life is None:
+            return
+        if c.parked:
+            self._release(c)
+        try:
+            operation = c.resume(value)
+        except StopIteration as end:
+            self.leave(c)
+            if end.value is not None:
+                raise end.value from None
+            return
+        except BaseException:
+            self.leave(c)
+            self.server._drop(c)
+            raise
+        if operation == MOVE:
+            self.leave(c)
+            self._move(c)
+        elif operation == HANDLED:
+            self._handled(c)
+        else:
+            self.park(c, operation)
+
+    def _move(self, c: Connection) -> None:
+        self.server._before_move(c)
+        self.hand_over(c)
+
+    def hand_over(self, c: Connection) -> None:
+        """Call `process_request`, as `socketserver` does, and deal with its failure as it does."""
+        server = self.server
+        c.state = MOVED
+        try:
+            server.process_request(c.request, c.client_address)
+        except BaseException as exception:
+            if c.state in (MOVED, QUEUED) and c.life is not None:
+                c.life.throw(exception)
+            try:
+                if isinstance(exception, Exception):
+                    server.handle_error(c.request, c.client_address)
+                else:
+                    raise
+            finally:
+                server.shutdown_request(c.request)
+
+    def _handled(self, c: Connection) -> None:
+        """What the body of `process_request_thread` does, for a request that was handled on the front."""
+        server = self.server
+        try:
+            if c.exception is not None:
+                try:
+                    raise c.exception
+                except Exception:
+                    server.handle_error(c.request, c.client_address)
+        finally:
+            server.shutdown_request(c.request)
+
+    def park(self, c: Connection, operation: int) -> None:
+        """Hold a suspended request until what it waits for comes about."""
+        if not c.parked:
+            c.parked = True
+            self._held += 1
+        self._watch(c, operation)
+        self._set_timer(c)
+
+    def _watch(self, c: Connection, operation: int) -> None:
+        mask = READABLE if operation == READ else 0
+        if operation == WRITE or (c.buffered and operation != OFFLOAD):
+            mask |= WRITABLE
+        if mask == c.interest:
+            return
+        assert c.channel is not None, "a parked request has a channel"
+        if not c.interest:
+            c.watched_fd = c.channel.fileno()
+            self.poller.register(c.watched_fd, mask, c)
+        elif mask:
+            self.poller.modify(c.watched_fd, mask, c)
+        else:
+            self.poller.unregister(c.watched_fd)
+        c.interest = mask
+
+    def _set_timer(self, c: Connection) -> None:
+        """See to it that the loop looks at this request at its nearest deadline. Entries are never removed, only
+        looked at again, so that an active connection costs none."""
+        limit = c.time_limit()
+        when = c.wake_at
+        if limit is not None and (when is None or limit[0] < when):
+            when = limit[0]
+        if when is not None and (c.timer_at is None or when < c.timer_at):
+            c.timer_at = when
+            heapq.heappush(self._timers, (when, c.id, c))
+
+    def leave(self, c: Connection) -> None:
+        """Stop watching a request's descriptor, before it is handed over or closed."""
+        self._release(c)
+        if c.interest:
+            # By the number it was registered with: the socket may be closed already, and the number reused.
+            self.poller.unregister(c.watched_fd)
+            c.interest = 0
+
+    def _release(self, c: Connection) -> None:
+        if c.parked:
+            c.parked = False
+            self._held -= 1
+
+    def _ready(self, c: Connection, events: int) -> None:
+        if not c.parked:
+            return
+        operation = c.operation
+        if events & WRITABLE and c.buffered:
+            try:
+                c._flush()
+            except OSError as exception:
+                c.abort(exception)
+                return
+        if (events & READABLE and operation == READ) or (events & WRITABLE and operation == WRITE):
+            self.advance(c)
+        else:
+            self._watch(c, operation)
+
+    def resume_soon(self, c: Connection) -> None:
+        """Resume a parked request, from any thread."""
+        self.call_soon(partial(self._resume, c))
+
+    def _resume(self, c: Connection) -> None:
+        if c.parked and (c.operation != OFFLOAD or c.offloaded is not None):
+            self.advance(c)
+
+    def adopt(self, c: Connection, operation: int) -> bool:
+        """Take back a suspended request from its place, from any thread. Returns False if the loop does not run."""
+        with self.server._lock:
+            if self.closed or not (self.running or self.server.keeps_front):
+                return False
+            c.blocks = False
+            self.call_soon(partial(self._adopted, c, operation))
+        return True
+
+    def _adopted(self, c: Connection, operation: int) -> None:
+        if c.state != CLOSED:
+            self.park(c, operation)
+
+    def offload(self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        """Call something in a worker thread and resume the request with the outcome."""
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(OFFLOAD_THREADS, "plugserve-offload")
+        self._offloads += 1
+
+        def work() -> None:
+            try:
+                outcome = (True, function(*arguments))
+            except BaseException as exception:
+                outcome = (False, exception)
+            c.offloaded = outcome
+            self.call_soon(done)
+
+        def done() -> None:
+            self._offloads -= 1
+            self._resume(c)
+
+        self._pool.submit(work)
+
+    def close(self) -> None:
+        """Give back the poller; what is registered is not touched, since after a fork the epoll set is shared."""
+        self.closed = True
+        self._calls.clear()
+        self._timers.clear()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self.poller.close()
+
+
+def _sooner(timeout: float | None, seconds: float) -> float:
+    return max(0.0, seconds if timeout is None else min(timeout, seconds))

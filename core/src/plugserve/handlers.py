@@ -1,0 +1,304 @@
+"""Handlers: the classes that speak a protocol, in three styles.
+
+| style | base class | the handler |
+|---|---|---|
+| classic | `BaseRequestHandler`, `StreamRequestHandler`, `DatagramRequestHandler` | blocks on the real socket |
+| coroutine | `CoroutineHandler` | awaits its `Connection` |
+| protocol | `ProtocolHandler` | takes bytes and returns bytes; no I/O in sight |
+
+Every engine runs all three.
+"""
+
+from __future__ import annotations
+
+import socket
+from io import BufferedIOBase, BytesIO
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .connection import Connection
+from .context import Context
+from .errors import PlugserveError
+from .life import current
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from .server import BaseServer
+
+__all__ = [
+    "BaseRequestHandler",
+    "CoroutineHandler",
+    "DatagramRequestHandler",
+    "ProtocolHandler",
+    "StreamRequestHandler",
+]
+
+
+class BaseRequestHandler:
+    """A classic handler: making an instance handles the request. See `socketserver.BaseRequestHandler`.
+
+    Parameters:
+        request: the connected socket, or `(data, socket)` for a datagram.
+        client_address: the client's address.
+        server: the server.
+    """
+
+    speaks_first: ClassVar[bool | None] = None
+    """True: the handler sends before it reads, so it is called at once; False: it reads first; None: unknown."""
+
+    def __init__(self, request: Any, client_address: Any, server: Any) -> None:
+        self.request = request
+        self.client_address = client_address
+        self.server = server
+        self.setup()
+        try:
+            self.handle()
+        finally:
+            self.finish()
+
+    def setup(self) -> None:
+        """Called before `handle`. May be overridden."""
+
+    def handle(self) -> None:
+        """Do all the work of the request. To be overridden."""
+
+    def finish(self) -> None:
+        """Called after `handle`, whatever its end, unless `setup` failed. May be overridden."""
+
+
+class StreamRequestHandler(BaseRequestHandler):
+    """A classic handler with files: `rfile` to read from, `wfile` to write to."""
+
+    rbufsize = -1
+    """Buffer of `rfile` in bytes; negative: the default size; 0: unbuffered."""
+    wbufsize = 0
+    """Buffer of `wfile` in bytes; 0: each write is sent whole, at once."""
+    timeout: float | None = None
+    """Seconds for each operation on the connection; None waits for ever."""
+    disable_nagle_algorithm = False
+    """Whether to set TCP_NODELAY."""
+
+    def setup(self) -> None:
+        """Open the files on the connection."""
+        self.connection = self.request
+        if self.timeout is not None:
+            self.connection.settimeout(self.timeout)
+        if self.disable_nagle_algorithm:
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self.rfile = self.connection.makefile("rb", self.rbufsize)
+        self.wfile: Any
+        if self.wbufsize == 0:
+            self.wfile = _SocketWriter(self.connection)
+        else:
+            self.wfile = self.connection.makefile("wb", self.wbufsize)
+
+    def finish(self) -> None:
+        """Send what is buffered, and close the files."""
+        if not self.wfile.closed:
+            try:
+                self.wfile.flush()
+            except OSError:
+                pass  # the client has gone
+        self.wfile.close()
+        self.rfile.close()
+
+
+class _SocketWriter(BufferedIOBase):
+    """An unbuffered file whose `write` sends everything: a raw `SocketIO` may send a part."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._sock.sendall(data)
+        with memoryview(data) as view:
+            return view.nbytes
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+
+class DatagramRequestHandler(BaseRequestHandler):
+    """A classic handler of one datagram with files: what is written to `wfile` is sent back as one datagram."""
+
+    def setup(self) -> None:
+        """Open the files on the packet."""
+        self.packet, self.socket = self.request
+        self.rfile = BytesIO(self.packet)
+        self.wfile = BytesIO()
+
+    def finish(self) -> None:
+        """Send the reply."""
+        self.socket.sendto(self.wfile.getvalue(), self.client_address)
+
+
+class ModernHandler:
+    """What coroutine and protocol handlers share: they hold a `Connection` instead of running in their constructor.
+
+    Parameters: as `BaseRequestHandler`; called by the server only.
+    """
+
+    _style: ClassVar[str]
+
+    Options: ClassVar[type | None] = None
+    """A dataclass of the handler's options; None if it has none."""
+
+    speaks_first: ClassVar[bool | None] = None
+    """True: the handler sends before it reads, so it is started at once; False: it reads first; None: unknown."""
+
+    options: Any
+    """The instance of `Options` of this server, the same for all its requests."""
+
+    def __init__(self, request: Any, client_address: Any, server: BaseServer) -> None:
+        connection = current.connection
+        if connection is None or connection.server is not server:
+            raise PlugserveError(
+                f"{type(self).__name__} cannot be made by hand: a server does it. For tests use for_test()"
+            )
+        self._set_up(connection, server.options)
+        self.request = request
+        self.client_address = client_address
+        self.server = server
+
+    def _set_up(self, connection: Connection, options: Any) -> None:
+        self.connection = connection
+        self.context: Context = connection.context
+        self.options = options
+        connection.handler = self
+
+    def goodbye(self, deadline: float) -> None:
+        """The server drains: come to an end within `deadline` seconds. Called by the loop's thread."""
+
+    async def _live(self) -> None:
+        raise NotImplementedError
+
+
+class CoroutineHandler(ModernHandler):
+    """A handler that awaits its connection: the same code blocks in a thread and is parked on an event loop.
+
+    Await nothing but what `self.connection` gives: there is no asyncio around it.
+    """
+
+    _style = "coroutine"
+
+    async def handle(self) -> None:
+        """Do all the work of the request. To be overridden. The connection is flushed and closed afterwards."""
+
+    async def _live(self) -> None:
+        await self.handle()
+
+
+class ProtocolHandler(ModernHandler):
+    """A handler without I/O: bytes come in through `receive`, bytes go out as what it returns.
+
+    Of a datagram there is one `receive`, and what it returns is the reply.
+    """
+
+    _style = "protocol"
+
+    _timer: float | None = None
+
+    def opened(self) -> bytes | None:
+        """The connection is there. Returns what to send first."""
+        return None
+
+    def receive(self, data: bytes) -> bytes | None:
+        """Bytes arrived; on a stream they may come in any portions. Returns what to send."""
+        return None
+
+    def eof(self) -> bytes | None:
+        """The peer ended its stream. Returns what to send before the connection closes."""
+        return None
+
+    def timer_expired(self) -> bytes | None:
+        """The time set by `set_timer` has come. Returns what to send."""
+        return None
+
+    def closed(self) -> None:
+        """The last call of all, whatever the end: give back what was taken."""
+
+    def send(self, data: bytes) -> None:
+        """Send now, from within any of the calls above."""
+        self.connection.write(data)
+
+    def close(self) -> None:
+        """End the connection once everything has been sent."""
+        self.connection.close()
+
+    def set_timer(self, seconds: float | None) -> None:
+        """Have `timer_expired` called once, this many seconds from now; None: not at all. Replaces an earlier one."""
+        self._timer = None if seconds is None else self.connection.server.clock() + seconds
+
+    async def _live(self) -> None:
+        connection = self.connection
+        try:
+            self._answer(self.opened())
+            while not connection.output_closed:
+                if self._timer is not None:
+                    left = self._timer - connection.server.clock()
+                    if left <= 0:
+                        self._timer = None
+                        self._answer(self.timer_expired())
+                        continue
+                    if not await connection.wait_readable(left):
+                        continue
+                data = await connection.read()
+                if data:
+                    self._answer(self.receive(data))
+                elif not connection.output_closed:
+                    if connection.server.is_stream:
+                        self._answer(self.eof())
+                    break
+        finally:
+            self.closed()
+
+    def _answer(self, data: bytes | None) -> None:
+        if data:
+            self.connection.write(data)
+
+    @classmethod
+    def for_test(cls, *, options: Any = None, context: Any = None) -> Self:
+        """An instance without a server, for tests that call `receive` and look at what it returns.
+
+        Parameters:
+            options: as a server would give it; the defaults of `Options` if None.
+            context: stands for `self.context`: any object with the attributes that the handler looks at.
+
+        What `send` sends is collected in `sent`, and `close()` sets `was_closed`.
+        """
+        handler = cls.__new__(cls)
+        declared = cls.Options
+        handler.options = options if options is not None or declared is None else declared()
+        handler.context = context
+        bare = _BareConnection()
+        handler.connection = bare  # type: ignore[assignment]  # a fake with the three things a protocol handler uses
+        handler.sent = bare.sent
+        return handler
+
+    sent: list[bytes]
+
+    @property
+    def was_closed(self) -> bool:
+        """Whether `close()` has been called."""
+        return self.connection.output_closed
+
+
+class _BareConnection:
+    """The connection of a handler made by `for_test`."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.output_closed = False
+        self.server = self
+
+    def clock(self) -> float:
+        return 0.0
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(bytes(data))
+
+    def close(self) -> None:
+        self.output_closed = True

@@ -1,0 +1,310 @@
+"""The life of a request, written once.
+
+```
+accept -> verify_request -> layers -> authorize -> process_request -> setup -> handle -> finish -> close
+```
+
+One coroutine over one `Connection`. It suspends where I/O would wait, where the request moves to its place (`move`) and
+between handling and closing (`handled`). Engines differ only in how they wait and where they resume it; none of them
+calls a hook. The methods that `socketserver` lets people override are called from here (`verify_request`,
+`finish_request`, `shutdown_request`) or around here (`process_request`, `handle_error`), never the other way round, so
+the order of hooks is the same whatever a subclass overrides.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from .connection import CLOSING, DONE, HANDLING, Connection
+from .errors import Aborted, EndOfStream, HandlerIgnoredAbort, PeerError, PlugserveError, RequestRejected
+from .faults import ends_the_loop, report, text_of
+from .hooks import Wrappers, gate, observe, vote, vote_async
+
+if TYPE_CHECKING:
+    from .context import Outcome
+
+__all__ = ["BANNER_PATIENCE", "Report", "current", "hung_up", "live"]
+
+BANNER_PATIENCE = 0.1
+"""Seconds that a request waits for its client's first byte where the handler does not say who speaks first."""
+
+
+class Report(NamedTuple):
+    """What a child process tells its parent about a request that it handled."""
+
+    outcome: Outcome
+    reason: str
+    rejected_by: str | None
+    exception: BaseException | None
+    identity: object
+    total_in: int
+    total_out: int
+
+
+class _Current(threading.local):
+    connection: Connection | None = None
+
+
+current = _Current()
+"""`current.connection` is the request whose `finish_request` runs in this thread."""
+
+
+async def live(c: Connection) -> BaseException | None:
+    """Run one request from accept to its end.
+
+    Returns: an exception of the server's own `verify_request`, which whoever accepted must deal with; else None.
+    """
+    hooks = c.hooks
+    reason, escaping = _admit(c)
+    if reason is None and (hooks.open_connection or hooks.authorize):
+        reason = await _open(c)
+    if reason is None and (c.server.is_stream or c.limits.total is not None):
+        reason = await _first_byte(c)
+    if reason is not None:
+        _reject(c, reason)
+        return escaping
+    if hooks.process_request:
+        observe(hooks.process_request, c)
+    try:
+        told = await c.move()
+    except BaseException as exception:
+        # process_request failed before the handler was reached.
+        if c.torn_down:
+            raise
+        told = None
+        _failed(c, exception)
+    else:
+        if told is None:
+            await _handle(c)
+    try:
+        if told is not None:
+            _adopt(c, told)
+        else:
+            await c.handled()
+            await _close(c)
+    finally:
+        if hooks.connection_closed and c.outcome != "rejected" and not c.away and not c.torn_down:
+            observe(hooks.connection_closed, c)
+        c.release()
+    return None
+
+
+def _admit(c: Connection) -> tuple[str | None, BaseException | None]:
+    """The limits, the vote, and the server's own method as the last voter."""
+    reason = c.server._over_limits(c)
+    if reason is not None:
+        c.rejected_by = "limits"
+        return reason, None
+    if c.hooks.verify_request:
+        reason = vote(c.hooks.verify_request, c)
+        if reason is not None:
+            return reason, None
+    try:
+        if c.server.verify_request(c.request, c.client_address):
+            return None, None
+        c.rejected_by = "verify_request"
+        return "denied by verify_request", None
+    except BaseException as exception:
+        c.rejected_by = "verify_request"
+        return "denied: verify_request failed", exception
+
+
+async def _open(c: Connection) -> str | None:
+    """The layers and `authorize`, under one deadline and one budget. Returns the reason of a refusal."""
+    hooks, limits = c.hooks, c.limits
+    c.deadline = c.server.clock() + limits.layers_timeout
+    if hooks.open_connection:
+        c.open_channel()
+        c.budget = limits.layers_bytes
+    subject, name = "layers", "layers"
+    try:
+        for call in hooks.open_connection:
+            subject, name = call.subject, call.plugin
+            await call.invoke(c)
+        if c.aborted is not None:
+            raise c.aborted
+        if hooks.authorize:
+            reason = await vote_async(hooks.authorize, c)
+            if reason is not None:
+                return reason
+        if c.aborted is not None:
+            raise c.aborted
+    except RequestRejected as refusal:
+        c.rejected_by = name
+        return refusal.reason
+    except BaseException as exception:
+        if c.torn_down or ends_the_loop(exception):
+            raise
+        c.rejected_by = name
+        if isinstance(exception, (PeerError, Aborted, ConnectionError)):
+            return text_of(exception) or type(exception).__name__
+        report(subject, exception)
+        return f"denied: {name} failed"
+    finally:
+        c.budget = None
+        c.deadline = None
+    return None
+
+
+async def _first_byte(c: Connection) -> str | None:
+    """Wait on the front until the client has spoken, where the handler waits for that anyway."""
+    total = c.limits.total
+    if total is not None:
+        c.deadline = c.server.clock() + total
+    patience = c.server._patience(c)
+    if patience is None:
+        return None
+    c.open_channel()
+    try:
+        if c.transformed:
+            return None
+        await c.wait_arrival(patience if patience > 0 else None)
+    except (Aborted, OSError) as exception:
+        c.rejected_by = "limits" if isinstance(exception, Aborted) else "peer"
+        return str(exception)
+    return None
+
+
+def _reject(c: Connection, reason: str) -> None:
+    """The end of a request that was not admitted: told, then closed as `socketserver` closes a refused one."""
+    c.outcome, c.reason = "rejected", reason
+    if c.hooks.request_rejected:
+        observe(c.hooks.request_rejected, c)
+    c.state = CLOSING
+    try:
+        _end(c)
+    finally:
+        c.release()
+
+
+async def _handle(c: Connection) -> None:
+    """`setup`, the handler within its wrappers, `finish`, and `handle_error` if it failed."""
+    hooks, server = c.hooks, c.server
+    c.state = HANDLING
+    if hooks.setup:
+        refusal = gate(hooks.setup, c)
+        if refusal is not None:
+            c.outcome, c.reason, c.state = "rejected", refusal, DONE
+            if hooks.request_rejected and not c.away:
+                observe(hooks.request_rejected, c)
+            return
+    error: BaseException | None = None
+    try:
+        wrappers = Wrappers(hooks.handle, c) if hooks.handle else None
+        try:
+            before, current.connection = current.connection, c
+            try:
+                server.finish_request(c.request, c.client_address)
+            finally:
+                current.connection = before
+            if c.handler is not None:
+                await c.handler._live()
+        except BaseException as exception:
+            if wrappers is not None and not c.torn_down:
+                wrappers.leave(exception)
+            raise
+        if wrappers is not None:
+            wrappers.leave(None)
+    except BaseException as exception:
+        if c.torn_down:
+            raise
+        error = exception
+    if c.strayed:
+        # The parent goes on with the life of this request; this child only has to end.
+        c.exception, c.state = error, HANDLING
+        return
+    if hooks.finish:
+        observe(hooks.finish, c)
+    c.state = DONE
+    if error is None:
+        c.outcome, c.reason = "ok", "finished"
+    else:
+        _failed(c, error)
+
+
+def _failed(c: Connection, error: BaseException) -> None:
+    """Classify by the owner of the failure, and tell."""
+    c.exception = error
+    if c.ended_by(error):
+        c.outcome, c.reason = "aborted", str(c.aborted)
+    elif isinstance(error, EndOfStream) or hung_up(error, c.request if c.server.is_stream else None):
+        c.outcome, c.reason = "peer-closed", "the peer hung up"
+    else:
+        c.outcome, c.reason = "error", f"{type(error).__name__} in the handler"
+    if c.hooks.handle_error and not c.away:
+        observe(c.hooks.handle_error, c)
+
+
+async def _close(c: Connection) -> None:
+    """Flush, part from the peer, close: whatever fails on the way, the socket is closed."""
+    c.state = CLOSING
+    try:
+        if c.channel is not None and c.counted and c.outcome in ("ok", "error"):
+            await c.part()
+    except (OSError, PlugserveError, HandlerIgnoredAbort):
+        pass  # the peer is gone, or too slow to be waited for
+    except Exception as exception:
+        report("a transform's close()", exception)
+    finally:
+        if not c.torn_down:
+            _end(c)
+
+
+def _end(c: Connection) -> None:
+    """Call the server's own closing method, and make the facts final even if it fails."""
+    server = c.server
+    if c.interest and c.front is not None:
+        c.front.leave(c)
+    try:
+        if c.hooks.connection_closed or c.hooks.request_rejected or c.away:
+            c.capture_totals()
+        # A child that the handler forked goes on using the connection: close our descriptor, do not shut it down.
+        (server.close_request if c.fork_shares else getattr(server, c.ending))(c.request)
+    finally:
+        server._forget(c)
+
+
+def _adopt(c: Connection, told: Report) -> None:
+    """Take over what a child reports, and tell the observers, who live in this process."""
+    c.outcome, c.reason, c.rejected_by = told.outcome, told.reason, told.rejected_by
+    c.exception, c.total_in, c.total_out = told.exception, told.total_in, told.total_out
+    if told.identity is not None:
+        c.identity = told.identity
+    if c.exception is not None and c.hooks.handle_error:
+        observe(c.hooks.handle_error, c)
+    if c.outcome == "rejected" and c.hooks.request_rejected:
+        observe(c.hooks.request_rejected, c)
+    c.server._forget(c)
+
+
+_HANG_UPS = {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.ESHUTDOWN, errno.ENOTCONN}
+
+
+def hung_up(exception: BaseException | None, sock: object) -> bool:
+    """Whether an exception only says that the client went away, which is not an error of the server.
+
+    Parameters:
+        exception: what the handler raised.
+        sock: the client's socket; None if there is none. A handler talks to other peers, too: only if this one is
+            really dead does the exception belong to it.
+    """
+    if not isinstance(exception, OSError) or exception.errno not in _HANG_UPS:
+        return False
+    import select
+    import socket
+
+    if hasattr(sock, "hung_up"):
+        return bool(sock.hung_up())
+    if not isinstance(sock, socket.socket):
+        return False
+    try:
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(sock.fileno(), select.POLLIN | getattr(select, "POLLRDHUP", 0))
+            gone = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
+            return any(events & gone for _, events in poll.poll(0))
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,156 @@
+"""A place where a request is handled: what every blocking one (inline, thread, child) has in common.
+
+The life is resumed here, in the calling thread, and where it would wait the thread waits.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import sys
+from time import sleep
+from typing import NoReturn
+
+from .connection import CLOSING, HANDLED, HANDLING, MOVE, MOVED, READ, WRITE, Connection
+from .life import current
+from .watchdog import watchdog
+
+__all__ = ["end_here", "handle_here", "reach_place", "watch_forks"]
+
+
+def reach_place(c: Connection) -> bool:
+    """Run a life from its start to the point where it would move, in this thread. Returns False if it was refused."""
+    try:
+        operation = c.resume()
+        while operation != MOVE:
+            _wait_here(c, operation)
+            operation = c.resume()
+    except StopIteration as end:
+        if end.value is not None:
+            raise end.value from None
+        return False
+    c.server._before_move(c)
+    c.state = MOVED
+    return True
+
+
+def handle_here(c: Connection) -> None:
+    """Resume a moved request and stay with it until it has been handled.
+
+    Raises: what its handler raised, as `finish_request` does in `socketserver`.
+    """
+    c.blocks = True
+    if c.channel is not None:
+        c.channel.block()
+    limits = c.limits
+    watched = c.server.real_time and (
+        limits.total is not None or (c.server.handler_style != "classic" and limits.idle is not None)
+    )
+    if watched:
+        watchdog().watch(c)
+    try:
+        operation = c.resume()
+        while operation != HANDLED:
+            _wait_here(c, operation)
+            operation = c.resume()
+    finally:
+        if watched:
+            watchdog().unwatch(c)
+    if c.strayed:
+        _end_stray(c)
+    if c.exception is not None:
+        raise c.exception
+
+
+def _end_stray(c: Connection) -> NoReturn:
+    """End a child that the handler forked with a plain `os.fork()` and that came back from `handle()`: it answers its
+    client, but it is no second server."""
+    status, exception = 0, c.exception
+    try:
+        if exception is not None:
+            status = 1
+            try:
+                raise exception
+            except SystemExit as leaving:
+                status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+            except Exception:
+                c.server.handle_error(c.request, c.client_address)
+        c.server.shutdown_request(c.request)
+    finally:
+        os._exit(status)
+
+
+def _forked_in_handler() -> Connection | None:
+    """The request whose handler is forking: not for the children that multiprocessing makes, which never come back
+    into the handler and have no business with its client."""
+    module = str(sys._getframe(2).f_globals.get("__name__", ""))
+    return None if module.partition(".")[0] in ("multiprocessing", "concurrent", "subprocess") else current.connection
+
+
+def _after_fork_in_parent() -> None:
+    c = _forked_in_handler()
+    if c is not None:
+        c.fork_shares = True
+
+
+def _after_fork_in_child() -> None:
+    c = _forked_in_handler()
+    if c is not None:
+        c.strayed = True
+        c.state = HANDLING
+
+
+@functools.cache
+def watch_forks() -> None:
+    """Have forks in handlers noticed, from the first server on."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def end_here(c: Connection) -> None:
+    """Resume a handled request in its closing. What would still have to wait for the peer goes back to the front, if
+    there is one that runs."""
+    if c.life is None:
+        return
+    try:
+        operation = c.resume()
+        while True:
+            if c.state == CLOSING and not c.away and _take_back(c, operation):
+                return
+            _wait_here(c, operation)
+            operation = c.resume()
+    except StopIteration:
+        return
+
+
+def _take_back(c: Connection, operation: int) -> bool:
+    return c.front is not None and c.front.adopt(c, operation)
+
+
+def _wait_here(c: Connection, operation: int) -> None:
+    """Wait in this thread for what the life waits for, at most until its nearest deadline."""
+    now = c.server.clock()
+    ends = [c.wake_at] if c.wake_at is not None else []
+    limit = c.time_limit()
+    if limit is not None:
+        ends.append(limit[0])
+    timeout = max(0.0, min(ends) - now) if ends else None
+    if c.channel is None or not c.server.is_stream:
+        if timeout is not None:
+            sleep(timeout)
+    elif hasattr(select, "poll"):
+        poll = select.poll()
+        # For SLEEP no event is asked for: POLLHUP and POLLERR come unasked, so an abort still wakes it (poll(2)).
+        poll.register(c.channel.fileno(), {READ: select.POLLIN, WRITE: select.POLLOUT}.get(operation, 0))
+        # Rounded up: waking early would only mean waiting again.
+        poll.poll(None if timeout is None else int(timeout * 1000) + 1)
+    else:
+        reading = [c.channel] if operation == READ else []
+        writing = [c.channel] if operation == WRITE else []
+        if reading or writing:
+            select.select(reading, writing, [], timeout)
+        else:
+            sleep(timeout or 0.0)
+    if limit is not None and limit[0] <= c.server.clock():
+        c.expire(limit[1])

@@ -1,0 +1,853 @@
+"""The server classes: a listening socket, its handler class, and the loop that serves it.
+
+The public surface is that of the standard module `socketserver`, so that software written for it runs unchanged; what
+happens to a request is in `life.py`, the loop in `front.py`.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from .connection import ARRIVED, CLOSING, HANDLING, QUEUED, Connection
+from .errors import Aborted, ConfigurationError, DatagramTruncated, PeerError, ShuttingDown
+from .faults import ends_the_loop, report
+from .front import Front
+from .hooks import Hooks, Plugins, observe, start
+from .life import BANNER_PATIENCE, hung_up, live
+from .limits import Limits
+from .overrides import wrap_overridable
+from .place import reach_place, watch_forks
+from .poller import KernelPoller
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["BaseServer", "SynchronousMixIn", "TCPServer", "UDPServer"]
+
+_FATAL = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK}
+"""Errors of accept(2) that say that this is no listener any more."""
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""Errors of accept(2) that say that the host is out of something: trying again at once would only burn the CPU."""
+_TRANSIENT = {
+    getattr(errno, name)
+    for name in (
+        # accept(2), "Error handling": errors of the new socket that is already pending; treat like EAGAIN.
+        *("EAGAIN", "EWOULDBLOCK", "EINTR", "ECONNABORTED", "ENETDOWN", "EPROTO", "ENOPROTOOPT", "EHOSTDOWN", "ENONET"),
+        *("EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH", "EPERM", "ECONNRESET", "ECONNREFUSED", "ETIMEDOUT"),
+    )
+    if hasattr(errno, name)
+}
+
+
+class SynchronousMixIn:
+    """The engine `sync`: one request at a time, in the loop's own thread. What a server is without any mix-in."""
+
+    engine_name = "sync"
+
+
+class BaseServer:
+    """What all servers share; see `socketserver.BaseServer` for the methods to call and to override.
+
+    Parameters:
+        server_address: where to listen, in the form of the address family.
+        RequestHandlerClass: called with `(request, client_address, server)`: a classic handler class or anything
+            callable, a `CoroutineHandler` or a `ProtocolHandler`.
+        plugins: objects with hook implementations, outermost first, or a mapping of names to them.
+        options: an instance of the handler's nested `Options`; its defaults if None.
+        limits: what peers may cost; None means `Limits()` for coroutine and protocol handlers and `Limits.none()`
+            for classic ones.
+        name: what to call this listener in logs; its address if None.
+
+    Errors: `PluginError`, `ConfigurationError` for what can be known to be wrong before anything is served.
+    """
+
+    timeout: float | None = None
+
+    engine_name = "sync"
+    shares_memory = True
+    """Whether requests are handled in the server's own process."""
+    handles_on_front = False
+    """Whether coroutine and protocol handlers run on the server's own loop."""
+    delivers_out_of_band = False
+    is_stream = True
+    keeps_records = False
+    """Whether the stream keeps record boundaries (SOCK_SEQPACKET)."""
+    transport = "tcp"
+    real_time = True
+    """Whether `clock` is the real one."""
+    keeps_front = False
+    """Whether the loop is only ever interrupted, so that requests may be parked while nobody runs it."""
+    trace_hooks = False
+    """Whether to print each call of a hook, and its result, to standard error."""
+
+    plugins: Any = ()
+    """Before `__init__`: what to use if it is given none. After it: the mapping of names to plugins."""
+
+    def __init__(
+        self,
+        server_address: Any,
+        RequestHandlerClass: Callable[..., Any],
+        *,
+        plugins: Iterable[Any] | Mapping[str, Any] | None = None,
+        options: Any = None,
+        limits: Limits | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.server_address = server_address
+        self.RequestHandlerClass = RequestHandlerClass
+        self._handler_facts: _HandlerFacts | None = None
+        self._hooks = Hooks()
+        self.plugins: Plugins = Plugins(type(self).plugins if plugins is None else plugins)
+        self.options = self._options_of(options)
+        self.limits = limits if limits is not None else self._default_limits()
+        self._name = name
+        self._batches = False
+        self._started = False
+        self._closing = False
+        self._close_by: float | None = None
+        self._requests: dict[int, Connection] = {}
+        self._peers: dict[Any, int] = {}
+        self._fronts: dict[int, Front] = {}
+        self._spare_fronts: list[Front] = []
+        self._accepted = 0
+        self._exhausted = False
+        self._listener_error: OSError | None = None
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self.__stop = False
+        self.__drain: float | None = None
+        self.__is_shut_down = threading.Event()
+        watch_forks()
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        wrap_overridable(cls)
+        bases = cls.__mro__
+        server = bases.index(BaseServer)
+        for mix_in in bases[server + 1 :]:
+            if "engine_name" in mix_in.__dict__ or "process_request" in mix_in.__dict__:
+                warnings.warn(
+                    f"{cls.__name__}: {mix_in.__name__} comes after the server class and changes nothing; "
+                    f"write class {cls.__name__}({mix_in.__name__}, ...)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def listener_name(self) -> str:
+        """The name it was given, or its address."""
+        if self._name is not None:
+            return self._name
+        address = self.server_address
+        if isinstance(address, tuple):
+            return ":".join(str(part) for part in address[:2])
+        return os.fsdecode(address) if isinstance(address, (str, bytes)) else str(address)
+
+    @property
+    def handler_class(self) -> Any:
+        """The handler class itself, out of a `functools.partial` around it."""
+        handler = self.RequestHandlerClass
+        while isinstance(handler, functools.partial):
+            handler = handler.func
+        return handler
+
+    @property
+    def handler_name(self) -> str:
+        """The name of the handler class."""
+        return getattr(self.handler_class, "__name__", type(self.RequestHandlerClass).__name__)
+
+    @property
+    def handler_style(self) -> str:
+        """`"classic"`, `"coroutine"` or `"protocol"`."""
+        return self._handler.style
+
+    @property
+    def _handler(self) -> _HandlerFacts:
+        """What the life asks of the handler class; looked up again only when the attribute has been replaced."""
+        facts = self._handler_facts
+        if facts is None or facts.handler is not self.RequestHandlerClass:
+            facts = self._handler_facts = _HandlerFacts(self)
+        return facts
+
+    def clock(self) -> float:
+        """Seconds on the clock that deadlines are kept by."""
+        return monotonic()
+
+    def _options_of(self, given: Any) -> Any:
+        declared = getattr(self.handler_class, "Options", None)
+        if given is None:
+            return declared() if isinstance(declared, type) else None
+        if not isinstance(declared, type):
+            raise ConfigurationError(f"{self.handler_name} takes no options: remove options={given!r}")
+        if not isinstance(given, declared):
+            raise ConfigurationError(
+                f"options of {self.handler_name} must be a {declared.__qualname__}, not {type(given).__qualname__}"
+            )
+        return given
+
+    def _default_limits(self) -> Limits:
+        return Limits.none() if self.handler_style == "classic" else Limits()
+
+    # -- starting and stopping -----------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Compile the plugins and let them get ready, once."""
+        if not self._started:
+            self._hooks = self.plugins.compile(self)
+            self._handler_facts = None
+            self._started = True
+            try:
+                if self._hooks.server_activate:
+                    start(self._hooks.server_activate, _Holder(self))
+            except BaseException:
+                self._stopped()
+                raise
+
+    def _stopped(self) -> None:
+        if self._started:
+            self._started = False
+            if self._hooks.server_close:
+                observe(self._hooks.server_close, _Holder(self))
+
+    def server_activate(self) -> None:
+        """Called by the constructor to get ready for requests. May be overridden."""
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serve until `shutdown()`; nothing else ends it but Ctrl-C in the main thread.
+
+        Parameters:
+            poll_interval: seconds between two calls of `service_actions` when nothing happens. `shutdown()` does
+                not wait for it.
+
+        Several threads, or processes after a fork, may run it on the same server.
+
+        Errors: `OSError` when the listening socket turns out to be none; `KeyboardInterrupt`.
+        """
+        self._start()
+        self.__is_shut_down.clear()
+        front = self._enter()
+        try:
+            if not self.__stop:
+                self._listener_error = None
+                if self.is_stream:
+                    self._make_listener_polite()
+                front.listen(self.fileno())
+                while not self.__stop:
+                    self._turn(front, poll_interval)
+                    if self._listener_error is not None:
+                        if self.fileno() >= 0:
+                            raise self._listener_error
+                        break
+            if self.__drain is not None:
+                self._drain(front, self.__drain)
+        finally:
+            front.stop_listening()
+            self._exit(front)
+            if not self._fronts:
+                self.__stop = False
+                self.__drain = None
+                self.__is_shut_down.set()
+
+    def _turn(self, front: Front, timeout: float | None) -> None:
+        """One turn of the loop, and the last guard around it."""
+        try:
+            front.turn(timeout)
+            if self._hooks.service_actions:
+                observe(self._hooks.service_actions, _Holder(self))
+            self.service_actions()
+        except BaseException as exception:
+            if ends_the_loop(exception):
+                raise
+            if isinstance(exception, OSError) and exception.errno in _FATAL and self.fileno() < 0:
+                self._listener_error = exception
+                return
+            report(f"{type(self).__name__} on {self.listener_name}: the loop", exception)
+
+    @property
+    def _stopping(self) -> bool:
+        return self.__stop
+
+    # Known software sets and reads these two private names of the standard module from outside.
+    @property
+    def __shutdown_request(self) -> bool:
+        return self.__stop
+
+    @__shutdown_request.setter
+    def __shutdown_request(self, value: bool) -> None:
+        self.__stop = value
+        if value:
+            for front in list(self._fronts.values()):
+                front.poller.wake()
+
+    def shutdown(self, drain: float | None = None) -> None:
+        """End `serve_forever()`, at once. From any thread, the serving one and a signal handler included; again and
+        again; before it has started, too, in which case it ends as soon as it starts.
+
+        Parameters:
+            drain: seconds in which what has been accepted may still be finished: the listener stops, every handler's
+                `goodbye(deadline)` is called, and what is left at the deadline is aborted. None leaves the requests
+                that are being handled alone, as `socketserver` does.
+
+        Waits until the loop has ended, unless called by the thread that runs it.
+        """
+        if drain is not None:
+            self.__drain = drain
+        self.__shutdown_request = True
+        if self._process != os.getpid() or threading.get_ident() in self._fronts or not self._fronts:
+            # In a child the loop is the parent's; in the loop's own thread waiting would be for ever; before the
+            # loop there is nothing to wait for.
+            return
+        self.__is_shut_down.wait()
+
+    def _drain(self, front: Front, seconds: float) -> None:
+        """Finish what was accepted, until the deadline."""
+        deadline = self.clock() + seconds
+        if self.is_stream and self.fileno() >= 0:
+            self._serve_backlog(front)
+        front.stop_listening()
+        for c in list(self._requests.values()):
+            c.draining = True
+            goodbye = getattr(c.handler, "goodbye", None)
+            if goodbye is not None:
+                try:
+                    goodbye(seconds)
+                except BaseException as exception:
+                    if ends_the_loop(exception):
+                        raise
+                    report(f"{self.handler_name}.goodbye", exception)
+        while self._requests and (left := deadline - self.clock()) > 0:
+            # Requests at places of their own tell nobody when they end, so look again now and then.
+            self._turn(front, min(left, 0.02))
+        for c in list(self._requests.values()):
+            c.abort(ShuttingDown("the server's drain deadline passed"))
+        self._turn(front, 0)
+
+    def _serve_backlog(self, front: Front) -> None:
+        """Accept what the kernel had accepted already: those clients were promised an answer."""
+        if type(self).get_request is not TCPServer.get_request or not self._listener_is_polite():
+            return
+        while True:
+            before = self._accepted
+            self._handle_request_noblock()
+            if self._accepted == before:
+                return
+
+    def service_actions(self) -> None:
+        """Called on each turn of `serve_forever()`. May be overridden."""
+
+    def server_close(self, *, timeout: float | None = None) -> None:
+        """Called to clean up the server. May be overridden, with or without the parameter: the core keeps it.
+
+        Parameters:
+            timeout: seconds after which the requests that are still being handled are aborted; None waits for them
+                as `block_on_close` says.
+        """
+
+    def _after_close(self) -> None:
+        """End what is still on the fronts, tell the plugins, give back the descriptors."""
+        with self._lock:
+            running, spares = list(self._fronts.values()), self._spare_fronts
+            self._spare_fronts = []
+        for front in running:
+            front.poller.wake()
+        for front in spares:
+            self._close_front(front)
+        release, self.release_listener = self.release_listener, None
+        if release is not None:
+            release()
+        self._stopped()
+
+    def _close_front(self, front: Front) -> None:
+        """End what is parked on a front that nobody runs any more. Output that is on its way may leave."""
+        front.enter()
+        for c in list(self._requests.values()):
+            if c.front is front and c.parked and not (c.state == CLOSING and c.buffered):
+                c.abort(ShuttingDown("the server was closed"))
+        # Real seconds, whatever clock the deadlines are kept by: closing comes to an end.
+        deadline = monotonic() + self.limits.close_timeout
+        if self._close_by is not None:
+            deadline = min(deadline, self._close_by)
+        while front.parked_now() and monotonic() <= deadline:
+            self._turn(front, 0.05)
+        front.leave_loop()
+        for c in list(self._requests.values()):
+            if c.front is front and c.parked:
+                self._drop(c)
+        front.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.server_close()
+
+    # -- the fronts ----------------------------------------------------------------------------------------------------
+
+    def _make_poller(self) -> Any:
+        return KernelPoller()
+
+    def _enter(self) -> Front:
+        """The front of the calling thread, from now on running."""
+        with self._lock:
+            front = self._spare_fronts.pop() if self._spare_fronts else Front(self, self._make_poller())
+            self._fronts[threading.get_ident()] = front
+        front.enter()
+        return front
+
+    def _exit(self, front: Front) -> None:
+        """The calling thread leaves its front. With nothing parked on it, it is given back to the system."""
+        with self._lock:
+            front.leave_loop()
+            self._fronts.pop(threading.get_ident(), None)
+            if front.parked_now() or (self.keeps_front and not self._closing):
+                self._spare_fronts.append(front)
+            else:
+                front.close()
+
+    def _front_here(self) -> Front | None:
+        return self._fronts.get(threading.get_ident())
+
+    def _resume_soon(self, c: Connection) -> None:
+        if c.front is not None:
+            c.front.resume_soon(c)
+
+    def _offload(self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        assert c.front is not None, "only a request on a front is offloaded"
+        c.front.offload(c, function, arguments)
+
+    # -- one request ---------------------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """The descriptor to wait for: that of `socket`."""
+        return int(self.socket.fileno())
+
+    socket: Any
+
+    release_listener: Callable[[], None] | None = None
+    """Called once when the server is closed, to give back what its socket leaves behind (a Unix path)."""
+
+    def handle_request(self) -> None:
+        """Handle one request, waiting for it at most `timeout` seconds, or the socket's own timeout if shorter.
+
+        A request with layers is seen through them. Lets through what `socketserver` lets through.
+        """
+        self._start()
+        waits = [seconds for seconds in (self.socket.gettimeout(), self.timeout) if seconds is not None]
+        deadline = self.clock() + min(waits) if waits else None
+        front = self._enter()
+        try:
+            front.listen(self.fileno())
+            while True:
+                before = self._accepted
+                if front.turn(None if deadline is None else max(0.0, deadline - self.clock())):
+                    front.stop_listening()
+                    if self._accepted != before:
+                        self._see_through(front)
+                    return None
+                if deadline is not None and self.clock() >= deadline:
+                    return self.handle_timeout()
+        finally:
+            front.stop_listening()
+            self._exit(front)
+
+    def _see_through(self, front: Front) -> None:
+        """Run the loop until the request that was just accepted has been handled, refused or moved."""
+        c = front.last
+        while c is not None and (c.state in (ARRIVED, QUEUED) or (c.state == HANDLING and c.parked and not c.blocks)):
+            front.turn(None)
+
+    def _listener_is_polite(self) -> bool:
+        try:
+            return not os.get_blocking(self.fileno())
+        except OSError:
+            return False  # a fake, or closed
+
+    def _make_listener_polite(self) -> None:
+        """Let accept(2) say EAGAIN instead of waiting when somebody else was faster or the client has gone, without
+        changing what `socket.gettimeout()` says to people who ask."""
+        if sys.platform != "linux" and type(self).get_request is not TCPServer.get_request:
+            return  # elsewhere the accepted socket inherits the mode, and only our own get_request undoes that
+        try:
+            os.set_blocking(self.fileno(), False)
+        except OSError:
+            return  # not a descriptor: a test's fake
+        # An override of get_request may do more than accept, and wait for it.
+        self._batches = type(self).get_request is TCPServer.get_request
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Get the request and its client's address. Overridden by `TCPServer` and `UDPServer`."""
+        raise NotImplementedError(f"{type(self).__name__} has no get_request: derive from TCPServer or UDPServer")
+
+    def _handle_request_noblock(self) -> None:
+        """Accept one request and start its life; the listener is ready, so this does not wait for one."""
+        try:
+            request, client_address = self.get_request()
+        except OSError as error:
+            self._accept_failed(error)
+            return
+        self._exhausted = False
+        self._accepted += 1
+        front = self._front_here()
+        if front is not None:
+            self._begin(front, request, client_address)
+            return
+        front = self._enter()
+        try:
+            self._begin(front, request, client_address)
+            self._see_through(front)
+        finally:
+            self._exit(front)
+
+    def _begin(self, front: Front, request: Any, client_address: Any) -> None:
+        c = front.last = Connection(self, request, client_address)
+        c.front = front
+        self._requests[id(request)] = c
+        c.life = live(c)
+        front.advance(c)
+
+    def _begin_at_place(self, request: Any, client_address: Any) -> Connection | None:
+        """The life of a request that never came through the loop: somebody accepted it and calls `finish_request`.
+
+        It is verified like any other, here and now. Returns None if it was refused.
+        """
+        self._start()
+        c = Connection(self, request, client_address)
+        c.blocks = True
+        self._requests[id(request)] = c
+        c.life = live(c)
+        return c if reach_place(c) else None
+
+    def _accept_failed(self, error: OSError) -> None:
+        """Act by the owner of the failure: the peer, the host, or us."""
+        front = self._front_here()
+        if isinstance(error, DatagramTruncated):
+            self._refuse_truncated(error)
+        elif error.errno in _TRANSIENT or isinstance(error, TimeoutError):
+            return
+        elif error.errno in _FATAL:
+            self._listener_error = error
+        else:
+            if front is not None:
+                front.pause_listening()
+            if not self._exhausted:
+                self._exhausted = error.errno in _EXHAUSTED
+                report(
+                    f"{type(self).__name__} on {self.listener_name}: accept",
+                    level="warning",
+                    text=f"{error.strerror or error}; trying again every 100 ms",
+                )
+
+    def _refuse_truncated(self, error: DatagramTruncated) -> None:
+        c = Connection(self, (b"", self.socket), error.client_address)
+        c.outcome, c.reason, c.rejected_by = "rejected", str(error).partition(": raise")[0], "max_packet_size"
+        if self._hooks.request_rejected:
+            observe(self._hooks.request_rejected, c)
+        else:
+            report(f"{type(self).__name__} on {self.listener_name}", level="warning", text=str(error))
+        c.cut()
+        c.release()
+
+    def handle_timeout(self) -> None:
+        """Called if no request came within `timeout`. May be overridden."""
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether to serve this request: the server's own vote, after the plugins'. May be overridden."""
+        return True
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take an admitted request to its place. Overridden by the engines; may be overridden."""
+        self.finish_request(request, client_address)
+        self.shutdown_request(request)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Handle one request by making an instance of `RequestHandlerClass`. May be overridden."""
+        self.RequestHandlerClass(request, client_address, self)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Shut down and close one request. May be overridden."""
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """Clean up after one request. May be overridden."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Called, within an `except` block, when handling raised an `Exception`. May be overridden.
+
+        Prints a traceback to standard error and lets the server go on; that a client hung up is no error, and
+        prints nothing.
+        """
+        exception = sys.exception()
+        if exception is None or isinstance(exception, (PeerError, Aborted)) or hung_up(exception, request):
+            return
+        import traceback
+
+        print("-" * 40, file=sys.stderr)
+        print("Exception occurred during processing of request from", client_address, file=sys.stderr)
+        traceback.print_exception(exception)
+        print("-" * 40, file=sys.stderr)
+
+    # -- what the life asks of its server ------------------------------------------------------------------------------
+
+    def _patience(self, c: Connection) -> float | None:
+        """How long to wait on the front for the client's first byte: None not at all, 0 as long as the limits let."""
+        if not self.is_stream or c.blocks:
+            return None
+        handler = self._handler
+        if handler.straight:
+            return None
+        if handler.speaks_first is None:
+            return BANNER_PATIENCE
+        return None if handler.speaks_first else 0.0
+
+    def _over_limits(self, c: Connection) -> str | None:
+        limits = self.limits
+        if limits.connections is not None and len(self._requests) > limits.connections:
+            return f"more than {limits.connections} requests at once"
+        if limits.connections_per_peer is not None:
+            key = _peer_key(c.client_address)
+            if key is None and not limits.count_local_peers:
+                return None
+            with self._lock:
+                count = self._peers.get(key, 0) + 1
+                if count > limits.connections_per_peer:
+                    return f"more than {limits.connections_per_peer} requests at once from this peer"
+                self._peers[key] = count
+                c.peer_key = (key,)
+        return None
+
+    def _before_move(self, c: Connection) -> None:
+        """Give the handler its request: untouched where that is the whole truth, an equivalent where it is not."""
+        if not self._handler.classic:
+            c.open_channel()
+            return
+        c.counted = False
+        if c.channel is None or not self.is_stream:
+            return
+        if c.transformed:
+            from .request_socket import give_request
+
+            self._requests.pop(id(c.request), None)
+            c.request = give_request(c)
+            self._requests[id(c.request)] = c
+            c.counted = True
+        else:
+            c.channel.block()
+
+    def _forget(self, c: Connection) -> None:
+        """Its socket is closed: out of the table."""
+        if self._requests.get(id(c.request)) is c:
+            del self._requests[id(c.request)]
+        if c.peer_key is not None:
+            with self._lock:
+                key = c.peer_key[0]
+                left = self._peers.get(key, 1) - 1
+                if left:
+                    self._peers[key] = left
+                else:
+                    self._peers.pop(key, None)
+            c.peer_key = None
+        c.cut()
+
+    def _drop(self, c: Connection, closing: Callable[..., Any] | None = None) -> None:
+        """End a life that will not be resumed: its `finally` clauses run, its socket is closed."""
+        life, c.life = c.life, None
+        c.torn_down = True
+        if c.front is not None and c.parked:
+            c.front.leave(c)
+        try:
+            if life is not None:
+                life.close()
+        finally:
+            c.state = CLOSING
+            try:
+                if closing is not None:
+                    closing(self, c.request)
+                else:
+                    self.shutdown_request(c.request)
+            finally:
+                if c.outcome == "open":
+                    c.outcome, c.reason = "aborted", "ended by the server"
+                self._forget(c)
+                if self._hooks.connection_closed:
+                    observe(self._hooks.connection_closed, c)
+                c.release()
+
+
+wrap_overridable(BaseServer)
+
+
+class TCPServer(BaseServer):
+    """A stream server; see `socketserver.TCPServer`.
+
+    Parameters, beyond `BaseServer`'s:
+        bind_and_activate: whether to bind and listen at once.
+
+    An IPv6 address needs no subclass: where `address_family` has not been set, the address decides.
+    """
+
+    address_family: int = socket.AF_INET
+    socket_type: int = socket.SOCK_STREAM
+    request_queue_size = 5
+    allow_reuse_address = False
+    allow_reuse_port = False
+    dual_stack = False
+    """Whether an IPv6 server also serves IPv4 clients (RFC 3493 section 5.3); the system decides if False."""
+
+    def __init__(
+        self,
+        server_address: Any,
+        RequestHandlerClass: Callable[..., Any],
+        bind_and_activate: bool = True,
+        *,
+        plugins: Iterable[Any] | Mapping[str, Any] | None = None,
+        options: Any = None,
+        limits: Limits | None = None,
+        name: str | None = None,
+    ) -> None:
+        BaseServer.__init__(
+            self, server_address, RequestHandlerClass, plugins=plugins, options=options, limits=limits, name=name
+        )
+        if _is_ipv6(server_address) and self.address_family is TCPServer.address_family:
+            self.address_family = socket.AF_INET6
+        self.socket = self._make_socket()
+        if bind_and_activate:
+            try:
+                self.server_bind()
+                self.server_activate()
+            except BaseException:
+                self.server_close()
+                raise
+
+    def _make_socket(self) -> Any:
+        return socket.socket(self.address_family, self.socket_type)
+
+    def server_bind(self) -> None:
+        """Called by the constructor to bind the socket. May be overridden."""
+        if self.allow_reuse_address and hasattr(socket, "SO_REUSEADDR"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.allow_reuse_port and hasattr(socket, "SO_REUSEPORT"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if self.dual_stack and self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    def server_activate(self) -> None:
+        """Called by the constructor to listen. May be overridden."""
+        self.socket.listen(self.request_queue_size)
+
+    def server_close(self, *, timeout: float | None = None) -> None:
+        """Close the listening socket. May be overridden."""
+        self.socket.close()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept. May be overridden."""
+        request, client_address = self.socket.accept()
+        if sys.platform != "linux" and request.gettimeout() is None:
+            os.set_blocking(request.fileno(), True)  # BSD's accept(2) hands on the listener's mode
+        return request, client_address
+
+    def shutdown_request(self, request: Any) -> None:
+        """End our side of the stream, then close. May be overridden."""
+        try:
+            request.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the peer was faster
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """Close the connection. May be overridden."""
+        request.close()
+
+
+class UDPServer(TCPServer):
+    """A datagram server; see `socketserver.UDPServer`.
+
+    A datagram of more than `max_packet_size` bytes is reported and dropped, never cut silently.
+    """
+
+    allow_reuse_address = False
+    allow_reuse_port = False
+    socket_type: int = socket.SOCK_DGRAM
+    max_packet_size = 8192
+    is_stream = False
+    transport = "udp"
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Receive one datagram: `((data, socket), client_address)`. May be overridden.
+
+        Errors: `DatagramTruncated` for one that is too long.
+        """
+        flags = getattr(socket, "MSG_DONTWAIT", 0)
+        if not hasattr(self.socket, "recvmsg"):
+            # Windows: recvfrom fails with WSAEMSGSIZE where recvmsg would set MSG_TRUNC.
+            data, client_address = self.socket.recvfrom(self.max_packet_size)
+            return (data, self.socket), client_address
+        data, _, received, client_address = self.socket.recvmsg(self.max_packet_size, 0, flags)
+        if received & socket.MSG_TRUNC:
+            raise DatagramTruncated(client_address, self.max_packet_size)
+        return (data, self.socket), client_address
+
+    def server_activate(self) -> None:
+        """Nothing to listen for: a datagram socket is ready once it is bound."""
+
+    def shutdown_request(self, request: Any) -> None:
+        """There is no stream to end."""
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """The socket is the server's own: nothing to close."""
+
+
+class _HandlerFacts:
+    """What the life asks of a server's handler class."""
+
+    __slots__ = ("classic", "handler", "speaks_first", "straight", "style")
+
+    def __init__(self, server: BaseServer) -> None:
+        self.handler = server.RequestHandlerClass
+        self.style: str = getattr(server.handler_class, "_style", "classic")
+        self.classic = self.style == "classic"
+        self.speaks_first: bool | None = getattr(server.handler_class, "speaks_first", None)
+        # A classic handler without layers goes straight to its place, as the seed has it; where others are handled
+        # on the front, their own first read waits there just as well.
+        self.straight = not server.handles_on_front and not server._hooks.open_connection
+        if not self.classic:
+            self.straight = server.handles_on_front
+
+
+class _Holder:
+    """The one argument of the hooks that belong to no request."""
+
+    __slots__ = ("server",)
+
+    def __init__(self, server: BaseServer) -> None:
+        self.server = server
+
+
+def _is_ipv6(address: Any) -> bool:
+    return isinstance(address, tuple) and bool(address) and isinstance(address[0], str) and ":" in address[0]
+
+
+def _peer_key(address: Any) -> str | None:
+    """What a peer is counted by: its host; None for a loopback or Unix peer."""
+    if not isinstance(address, tuple) or not address:
+        return None
+    host = str(address[0])
+    if host.startswith(("127.", "::ffff:127.")) or host == "::1":
+        return None
+    return host

@@ -1,0 +1,240 @@
+"""One server on any engine, and clients that look the same whether the network is the kernel's or of memory.
+
+```python
+with hosted("forking", EchoHandler) as host:
+    client = host.connect()
+    client.send(b"hallo")
+    client.end()
+    assert client.rest() == b"hallo"
+```
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import plugserve
+from plugserve.server import BaseServer
+
+from .memory import MemorySocket, MemoryTCPServer, MemoryUDPServer
+
+__all__ = ["STREAM_ENGINES", "Client", "Host", "hosted"]
+
+_PATIENCE = 20.0
+"""Seconds that a client waits for the server before the test fails: a bound for tests that hang, never a measure."""
+
+
+def _stream_engines() -> dict[str, Any]:
+    engines: dict[str, Any] = {
+        "sync": plugserve.TCPServer,
+        "threading": plugserve.ThreadingTCPServer,
+        "memory": MemoryTCPServer,
+    }
+    if hasattr(os, "fork"):
+        engines["forking"] = plugserve.ForkingTCPServer
+    return engines
+
+
+def _datagram_engines() -> dict[str, Any]:
+    engines: dict[str, Any] = {
+        "sync": plugserve.UDPServer,
+        "threading": plugserve.ThreadingUDPServer,
+        "memory": MemoryUDPServer,
+    }
+    if hasattr(os, "fork"):
+        engines["forking"] = plugserve.ForkingUDPServer
+    return engines
+
+
+STREAM_ENGINES: dict[str, Any] = _stream_engines()
+"""The stream server class of each engine, by the engine's name."""
+DATAGRAM_ENGINES: dict[str, Any] = _datagram_engines()
+
+
+class Client(Protocol):
+    """A test's end of a connection."""
+
+    def send(self, data: bytes) -> None:
+        """Send all of it; with the memory engine the server has dealt with it afterwards."""
+
+    def end(self) -> None:
+        """End our side of the stream."""
+
+    def take(self, count: int) -> bytes:
+        """Exactly `count` bytes, or fewer if the stream ends first."""
+
+    def rest(self) -> bytes:
+        """Everything up to the end of the stream."""
+
+    def reset(self) -> None:
+        """Cut the connection."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class _KernelClient:
+    def __init__(self, address: Any) -> None:
+        self.socket = socket.create_connection(address, timeout=_PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def end(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def take(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count and (more := self.socket.recv(count - len(data))):
+            data += more
+        return data
+
+    def rest(self) -> bytes:
+        data = b""
+        while more := self.socket.recv(65536):
+            data += more
+        return data
+
+    def reset(self) -> None:
+        # A child of a forking server holds a copy of this descriptor, too, so closing it, even with SO_LINGER, would
+        # do nothing. Dissolving the association (connect(2), AF_UNSPEC) resets the connection whoever holds it.
+        unspecified = struct.pack("H14x", 0)
+        if ctypes.CDLL(None, use_errno=True).connect(self.socket.fileno(), unspecified, len(unspecified)):
+            raise OSError(ctypes.get_errno(), "connect(AF_UNSPEC)")
+        self.socket.close()
+
+    def close(self) -> None:
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)  # for the same reason
+        except OSError:
+            pass  # ended already
+        self.socket.close()
+
+
+class _MemoryClient:
+    def __init__(self, server: Any, end: MemorySocket) -> None:
+        self._server = server
+        self._end = end
+        server.run()
+
+    def send(self, data: bytes) -> None:
+        sent = 0
+        while sent < len(data):
+            sent += self._end.send(data[sent:])
+            self._server.run()
+
+    def end(self) -> None:
+        self._end.shutdown(socket.SHUT_WR)
+        self._server.run()
+
+    def take(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count and not self._end.ended:
+            self._server.run()
+            more = self._end.recv(count - len(data))
+            data += more
+        return data
+
+    def rest(self) -> bytes:
+        data = b""
+        while not self._end.ended:
+            more = self._end.take()
+            data += more
+            self._server.run()
+            if not more and not self._end.readable():
+                # Nothing will come by itself: time has to pass (a banner's patience, a sleep).
+                self._server.advance(0.1)
+        if self._end.was_reset:
+            raise ConnectionResetError("the server cut the connection")
+        return data
+
+    def reset(self) -> None:
+        self._end.reset()
+        self._server.run()
+
+    def close(self) -> None:
+        self._end.close()
+        self._server.run()
+
+
+class Host:
+    """A server that is being served, and how to reach it."""
+
+    def __init__(self, server: BaseServer) -> None:
+        self.server = server
+        self._clients: list[Client] = []
+
+    def connect(self) -> Client:
+        """A new connection to it."""
+        server: Any = self.server
+        client: Client
+        if server.real_time:
+            client = _KernelClient(server.server_address)
+        else:
+            client = _MemoryClient(server, server.connect(("127.0.0.1", 40000 + len(self._clients))))
+        self._clients.append(client)
+        return client
+
+    def ask(self, datagram: bytes) -> bytes:
+        """Send one datagram and return the reply."""
+        server: Any = self.server
+        if not server.real_time:
+            server.send_datagram(datagram)
+            server.run()
+            return bytes(server.take_replies()[0][0])
+        with socket.socket(server.address_family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(_PATIENCE)
+            sock.sendto(datagram, server.server_address)
+            return sock.recv(65536)
+
+    def settle(self) -> None:
+        """Let the server finish what can be finished now."""
+        server: Any = self.server
+        if not server.real_time:
+            server.run()
+
+
+@contextmanager
+def hosted(engine: str, handler: Callable[..., Any], *, datagrams: bool = False, **arguments: Any) -> Iterator[Host]:
+    """Serve on loopback, port 0, or in memory, for as long as the block runs.
+
+    Parameters:
+        engine: the engine's name.
+        handler: the handler class.
+        datagrams: a datagram server instead of a stream server.
+        arguments: for the server: `plugins`, `options`, `limits` ...
+
+    At the end the server is shut down, waited for and closed; requests still alive after `_PATIENCE` seconds are
+    aborted.
+    """
+    server_class = (DATAGRAM_ENGINES if datagrams else STREAM_ENGINES)[engine]
+    with server_class(("127.0.0.1", 0), handler, **arguments) as server:
+        host = Host(server)
+        if not server.real_time:
+            try:
+                yield host
+                server.run()
+            finally:
+                for client in host._clients:
+                    client.close()
+                server.server_close(timeout=_PATIENCE)
+            return
+        server._warned_of_threads = True  # the test's own threads are there by design
+        thread = threading.Thread(target=server.serve_forever, args=(3600,), name="plugserve-hosted")
+        thread.start()
+        try:
+            yield host
+        finally:
+            for client in host._clients:
+                client.close()
+            server.shutdown(drain=_PATIENCE)
+            thread.join()
+            server.server_close(timeout=_PATIENCE)

@@ -1,0 +1,85 @@
+"""Two small layers for tests: a header that sets the client's address, and a toy cipher as a transform."""
+
+from __future__ import annotations
+
+from plugserve.connection import Connection
+from plugserve.context import Context
+from plugserve.errors import EndOfStream, ProtocolError
+from plugserve.hookspecs import hookimpl
+
+__all__ = ["CipherLayer", "HeaderLayer", "ToyCipher"]
+
+
+class HeaderLayer:
+    """Reads `CLIENT <host> <port>` and a newline, like a PROXY header, and believes it."""
+
+    phase = "peer"
+    plugin_name = "header"
+
+    @hookimpl
+    async def open_connection(self, connection: Connection) -> None:
+        line = await connection.read_until(b"\n", 64)
+        try:
+            word, host, port = line.decode("ascii").split()
+            if word != "CLIENT":
+                raise ValueError(word)
+            connection.client_address = (host, int(port))
+        except ValueError:
+            raise ProtocolError("the header must be CLIENT, a host and a port") from None
+
+
+class CipherLayer:
+    """Reads `KEY` and one byte, answers `OK`, and pushes a `ToyCipher` with this byte as its key."""
+
+    phase = "encryption"
+    plugin_name = "cipher"
+
+    @hookimpl
+    async def open_connection(self, connection: Connection, context: Context) -> None:
+        hello = await connection.read_exactly(4)
+        if not hello.startswith(b"KEY"):
+            raise ProtocolError("the cipher starts with KEY and one byte")
+        connection.write(b"OK")
+        connection.push(ToyCipher(hello[3]))
+        connection.identity = f"key {hello[3]}"
+
+
+class ToyCipher:
+    """Frames of a length byte and as many bytes, each combined with the key by exclusive or; a length of 0 ends.
+
+    A stream that ends without that is cut off, as TLS without close_notify.
+    """
+
+    def __init__(self, key: int) -> None:
+        self.ended = False
+        self._key = key
+        self._buffer = b""
+
+    def feed(self, raw: bytes) -> bytes:
+        if not raw:
+            self.ended = True
+            raise EndOfStream("the cipher's stream was cut off")
+        self._buffer += raw
+        plain = b""
+        while self._buffer and not self.ended:
+            size = self._buffer[0]
+            if size == 0:
+                self.ended = True
+            elif len(self._buffer) <= size:
+                break
+            plain += bytes(byte ^ self._key for byte in self._buffer[1 : size + 1])
+            self._buffer = self._buffer[size + 1 :]
+        return plain
+
+    def encode(self, plain: bytes) -> bytes:
+        frames = b""
+        for start in range(0, len(plain), 255):
+            part = plain[start : start + 255]
+            frames += bytes([len(part)]) + bytes(byte ^ self._key for byte in part)
+        return frames
+
+    def pending(self) -> bytes:
+        return b""
+
+    def close(self) -> bytes:
+        return b"\0"

@@ -1,0 +1,1 @@
+from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
