@@ -42,8 +42,9 @@ from .handlers import (
     StreamRequestHandler,
 )
 from .hookspecs import hookimpl
+from .internet import TCPServer, UDPServer
 from .limits import Limits
-from .server import BaseServer, SynchronousMixIn, TCPServer, UDPServer
+from .server import BaseServer, SynchronousMixIn
 from .threaded import ThreadingMixIn
 from .transform import Transform
 

@@ -11,8 +11,8 @@ import socket
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .errors import ConfigurationError
+from .internet import TCPServer, UDPServer
 from .limits import Limits
-from .server import TCPServer, UDPServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -82,6 +82,7 @@ class Connection:
         "channel",
         "client_address",
         "counted",
+        "counted_peer",
         "deadline",
         "draining",
         "ending",
@@ -101,7 +102,6 @@ class Connection:
         "output_closed",
         "parked",
         "peer_address",
-        "peer_key",
         "process",
         "reason",
         "rejected_by",
@@ -168,7 +168,7 @@ class Connection:
         self.blocks = False
         """Whether its place is a thread or process of its own, where system calls may wait."""
         self.budget: int | None = None
-        self.peer_key: Any = None
+        self.counted_peer: tuple[str | None] | None = None
         self.total_in = 0
         self.total_out = 0
         self.counted = True
@@ -242,6 +242,8 @@ class Connection:
 
         Errors: `Aborted` and what `abort` was given; `ConnectionError` from the socket; what a transform raises.
         """
+        if self._output:
+            yield from self._drain_to(self.limits.high_water)
         while not self._unread:
             if self._eof:
                 if self._abort is not None:
@@ -263,6 +265,8 @@ class Connection:
 
         Errors: `EndOfStream`, with what did arrive in `partial`; those of `read`.
         """
+        if self._output:
+            yield from self._drain_to(self.limits.high_water)
         while len(self._unread) < count:
             if self._eof:
                 partial, self._unread = self._unread, b""
@@ -283,6 +287,8 @@ class Connection:
 
         Errors: `LimitExceeded`, after which what was read is gone; `EndOfStream`; those of `read`.
         """
+        if self._output:
+            yield from self._drain_to(self.limits.high_water)
         searched = 0
         while True:
             at = self._unread.find(separator, searched, limit)
@@ -313,9 +319,6 @@ class Connection:
         """Receive once, waiting if need be; the result is in `_unread` or `_eof`."""
         if self._abort is not None:
             self._raise_abort()
-        while self._output and len(self._output) > self.limits.high_water:
-            yield from self._wait(WRITE)
-            self._flush()
         while not self._receive():
             yield from self._wait(READ)
 
@@ -328,11 +331,11 @@ class Connection:
                 raise LimitExceeded(f"more than {self.limits.layers_bytes} bytes before the request was admitted")
             limit = min(limit, self.budget)
         if self.channel.blocking:
-            self.waiting = self.server.clock()
+            self.waiting, self.operation = self.server.clock(), READ
             try:
                 raw = self.channel.receive(limit)
             finally:
-                self.waiting = None
+                self.waiting, self.operation = None, 0
             if self._abort is not None:
                 self._raise_abort()
         else:
@@ -410,7 +413,7 @@ class Connection:
     def _send(self, data: Any) -> int:
         assert self.channel is not None, "there is I/O between accept and close only"
         if self.channel.blocking:
-            self.waiting = self.server.clock()
+            self.waiting, self.operation = self.server.clock(), WRITE
             try:
                 sent = self.channel.send(data)
             except OSError:
@@ -418,7 +421,7 @@ class Connection:
                     self._raise_abort()
                 raise
             finally:
-                self.waiting = None
+                self.waiting, self.operation = None, 0
         else:
             sent = self.channel.send(data)
         self.total_out += sent
@@ -611,9 +614,11 @@ class Connection:
     def end_input(self) -> None:
         """Make the pending and later reads give `b""` once what has arrived is read. May be called from any thread."""
         self._eof = True
-        if self.operation == READ:
+        if self.operation != READ or self.channel is None:
+            return
+        if not self.blocks:
             self.server._resume_soon(self)
-        elif self.waiting is not None and self.channel is not None:
+        else:
             try:
                 self.channel.end_input()
             except OSError:
@@ -627,11 +632,10 @@ class Connection:
         """
         if self._abort is None:
             self._abort = Aborted(reason) if isinstance(reason, str) else reason
-        channel = self.channel
-        if self.operation:
+        if self.operation and not self.blocks:
             self.server._resume_soon(self)
-        if channel is None or channel.blocking:
-            self._interrupt(channel)
+        else:
+            self._interrupt(self.channel)
 
     def _interrupt(self, channel: Channel | None) -> None:
         """Wake a thread that is blocked on the socket, a classic handler's included."""
@@ -693,7 +697,7 @@ class Connection:
         """When the wait that is going on must end, and what to call it then."""
         nearest = None
         if self.waiting is not None and self.operation not in (SLEEP, OFFLOAD) and self.budget is None:
-            if not self.total_in and self.limits.first_byte is not None:
+            if not self.total_in and self.operation == READ and self.limits.first_byte is not None:
                 nearest = (self.waiting + self.limits.first_byte, "the peer said nothing in time")
             elif self.limits.idle is not None:
                 nearest = (self.waiting + self.limits.idle, "the peer was idle for too long")

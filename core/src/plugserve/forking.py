@@ -24,6 +24,7 @@ from .connection import AWAY, QUEUED, Connection
 from .errors import ChildError, ShuttingDown
 from .faults import report, text_of
 from .life import Report
+from .table import RequestTable
 
 if TYPE_CHECKING:
     from .server import BaseServer as _Base
@@ -239,7 +240,9 @@ class ForkingMixIn(_Base):
             for other in list(self._requests.values()):
                 if other is not c and other.process is None and hasattr(other.request, "close"):
                     other.request.close()
-        self._requests = {} if c is None else {id(c.request): c}
+        self._requests = RequestTable()
+        if c is not None:
+            self._requests[id(c.request)] = c
 
     def server_close(self, *, timeout: float | None = None) -> None:
         """Close the listening socket and wait for the children."""

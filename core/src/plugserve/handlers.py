@@ -236,6 +236,10 @@ class ProtocolHandler(ModernHandler):
         connection = self.connection
         try:
             self._answer(self.opened())
+            if not connection.server.is_stream:
+                # An empty datagram is one, too: some protocols ask with it (RFC 868).
+                self._answer(self.receive(await connection.read()))
+                return
             while not connection.output_closed:
                 if self._timer is not None:
                     left = self._timer - connection.server.clock()
@@ -249,8 +253,7 @@ class ProtocolHandler(ModernHandler):
                 if data:
                     self._answer(self.receive(data))
                 elif not connection.output_closed:
-                    if connection.server.is_stream:
-                        self._answer(self.eof())
+                    self._answer(self.eof())
                     break
         finally:
             self.closed()

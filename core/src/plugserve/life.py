@@ -93,7 +93,7 @@ async def live(c: Connection) -> BaseException | None:
 
 def _admit(c: Connection) -> tuple[str | None, BaseException | None]:
     """The limits, the vote, and the server's own method as the last voter."""
-    reason = c.server._over_limits(c)
+    reason = c.server._requests.refusal(c, c.limits)
     if reason is not None:
         c.rejected_by = "limits"
         return reason, None
@@ -200,6 +200,8 @@ async def _handle(c: Connection) -> None:
             finally:
                 current.connection = before
             if c.handler is not None:
+                if server.draining is not None:
+                    server._say_goodbye(c, server.draining)
                 await c.handler._live()
         except BaseException as exception:
             if wrappers is not None and not c.torn_down:
@@ -227,9 +229,13 @@ async def _handle(c: Connection) -> None:
 def _failed(c: Connection, error: BaseException) -> None:
     """Classify by the owner of the failure, and tell."""
     c.exception = error
-    if c.ended_by(error):
-        c.outcome, c.reason = "aborted", str(c.aborted)
-    elif isinstance(error, EndOfStream) or hung_up(error, c.request if c.server.is_stream else None):
+    if c.ended_by(error) and not isinstance(c.aborted, OSError):
+        c.outcome, c.reason = "aborted", text_of(c.aborted or error)
+    elif (
+        error is c.aborted
+        or isinstance(error, EndOfStream)
+        or hung_up(error, c.request if c.server.is_stream else None)
+    ):
         c.outcome, c.reason = "peer-closed", "the peer hung up"
     else:
         c.outcome, c.reason = "error", f"{type(error).__name__} in the handler"

@@ -84,7 +84,7 @@ def transport_of(sock: socket.socket) -> str:
 
 
 def claim_release(sock: socket.socket) -> Callable[[], None] | None:
-    """What to call when a socket made here is closed for good; None if there is nothing to give back."""
+    """What to call right before a socket made here is closed for good; None if there is nothing to give back."""
     return _releases.pop(sock, None)
 
 
@@ -240,7 +240,10 @@ def bind_unix(
 
 
 def release_unix(path: str, identity: tuple[int, int]) -> None:
-    """Remove the path of a socket that is closed, if it is still the one that was made."""
+    """Remove the path of a socket, if it is still the one that was made.
+
+    Called while the socket is open: afterwards its inode number may be given to something else.
+    """
     try:
         with _locked_folder(path):
             now = os.lstat(path)

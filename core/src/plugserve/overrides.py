@@ -85,6 +85,7 @@ def _server_close(method: Callable[..., Any]) -> Callable[..., Any]:
         self._closing = True
         self._close_by = None if timeout is None else monotonic() + timeout
         try:
+            self._release_listener()
             return method(self)
         finally:
             self._closing = False

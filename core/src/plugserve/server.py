@@ -6,10 +6,8 @@ happens to a request is in `life.py`, the loop in `front.py`.
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
-import socket
 import sys
 import threading
 import warnings
@@ -17,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from .accepting import FATAL, accept_failed
 from .connection import ARRIVED, CLOSING, HANDLING, QUEUED, Connection
-from .errors import Aborted, ConfigurationError, DatagramTruncated, PeerError, ShuttingDown
+from .errors import Aborted, ConfigurationError, PeerError, ShuttingDown
 from .faults import ends_the_loop, report
 from .front import Front
 from .hooks import Hooks, Plugins, observe, start
@@ -27,26 +26,13 @@ from .limits import Limits
 from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
 from .poller import KernelPoller
+from .table import RequestTable
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["BaseServer", "SynchronousMixIn", "TCPServer", "UDPServer"]
-
-_FATAL = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK}
-"""Errors of accept(2) that say that this is no listener any more."""
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-"""Errors of accept(2) that say that the host is out of something: trying again at once would only burn the CPU."""
-_TRANSIENT = {
-    getattr(errno, name)
-    for name in (
-        # accept(2), "Error handling": errors of the new socket that is already pending; treat like EAGAIN.
-        *("EAGAIN", "EWOULDBLOCK", "EINTR", "ECONNABORTED", "ENETDOWN", "EPROTO", "ENOPROTOOPT", "EHOSTDOWN", "ENONET"),
-        *("EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH", "EPERM", "ECONNRESET", "ECONNREFUSED", "ETIMEDOUT"),
-    )
-    if hasattr(errno, name)
-}
+__all__ = ["BaseServer", "SynchronousMixIn"]
 
 
 class SynchronousMixIn:
@@ -115,8 +101,7 @@ class BaseServer:
         self._started = False
         self._closing = False
         self._close_by: float | None = None
-        self._requests: dict[int, Connection] = {}
-        self._peers: dict[Any, int] = {}
+        self._requests = RequestTable()
         self._fronts: dict[int, Front] = {}
         self._spare_fronts: list[Front] = []
         self._accepted = 0
@@ -270,7 +255,7 @@ class BaseServer:
         except BaseException as exception:
             if ends_the_loop(exception):
                 raise
-            if isinstance(exception, OSError) and exception.errno in _FATAL and self.fileno() < 0:
+            if isinstance(exception, OSError) and exception.errno in FATAL and self.fileno() < 0:
                 self._listener_error = exception
                 return
             report(f"{type(self).__name__} on {self.listener_name}: the loop", exception)
@@ -317,26 +302,32 @@ class BaseServer:
         if self.is_stream and self.fileno() >= 0:
             self._serve_backlog(front)
         front.stop_listening()
+        self.draining = deadline
         for c in list(self._requests.values()):
-            c.draining = True
-            goodbye = getattr(c.handler, "goodbye", None)
-            if goodbye is not None:
-                try:
-                    goodbye(seconds)
-                except BaseException as exception:
-                    if ends_the_loop(exception):
-                        raise
-                    report(f"{self.handler_name}.goodbye", exception)
+            self._say_goodbye(c, deadline)
         while self._requests and (left := deadline - self.clock()) > 0:
             # Requests at places of their own tell nobody when they end, so look again now and then.
             self._turn(front, min(left, 0.02))
         for c in list(self._requests.values()):
             c.abort(ShuttingDown("the server's drain deadline passed"))
         self._turn(front, 0)
+        self.draining = None
+
+    def _say_goodbye(self, c: Connection, deadline: float) -> None:
+        """Ask one request to come to its end."""
+        c.draining = True
+        goodbye = getattr(c.handler, "goodbye", None)
+        if goodbye is not None:
+            try:
+                goodbye(max(0.0, deadline - self.clock()))
+            except BaseException as exception:
+                if ends_the_loop(exception):
+                    raise
+                report(f"{self.handler_name}.goodbye", exception)
 
     def _serve_backlog(self, front: Front) -> None:
         """Accept what the kernel had accepted already: those clients were promised an answer."""
-        if type(self).get_request is not TCPServer.get_request or not self._listener_is_polite():
+        if not self._accepts_plainly or not self._listener_is_polite():
             return
         while True:
             before = self._accepted
@@ -364,10 +355,14 @@ class BaseServer:
             front.poller.wake()
         for front in spares:
             self._close_front(front)
+        self._stopped()
+
+    def _release_listener(self) -> None:
+        """Give back what the listening socket leaves behind, while it is still open: only then is it certain that a
+        path which leads to the same inode is ours."""
         release, self.release_listener = self.release_listener, None
         if release is not None:
             release()
-        self._stopped()
 
     def _close_front(self, front: Front) -> None:
         """End what is parked on a front that nobody runs any more. Output that is on its way may leave."""
@@ -437,6 +432,9 @@ class BaseServer:
 
     socket: Any
 
+    draining: float | None = None
+    """While the server drains: when, on its `clock`, it ends what is left."""
+
     release_listener: Callable[[], None] | None = None
     """Called once when the server is closed, to give back what its socket leaves behind (a Unix path)."""
 
@@ -476,17 +474,21 @@ class BaseServer:
         except OSError:
             return False  # a fake, or closed
 
+    @property
+    def _accepts_plainly(self) -> bool:
+        """Whether `get_request` does nothing but accept."""
+        return False
+
     def _make_listener_polite(self) -> None:
         """Let accept(2) say EAGAIN instead of waiting when somebody else was faster or the client has gone, without
         changing what `socket.gettimeout()` says to people who ask."""
-        if sys.platform != "linux" and type(self).get_request is not TCPServer.get_request:
+        if sys.platform != "linux" and not self._accepts_plainly:
             return  # elsewhere the accepted socket inherits the mode, and only our own get_request undoes that
         try:
             os.set_blocking(self.fileno(), False)
         except OSError:
             return  # not a descriptor: a test's fake
-        # An override of get_request may do more than accept, and wait for it.
-        self._batches = type(self).get_request is TCPServer.get_request
+        self._batches = self._accepts_plainly
 
     def get_request(self) -> tuple[Any, Any]:
         """Get the request and its client's address. Overridden by `TCPServer` and `UDPServer`."""
@@ -497,7 +499,7 @@ class BaseServer:
         try:
             request, client_address = self.get_request()
         except OSError as error:
-            self._accept_failed(error)
+            accept_failed(self, error)
             return
         self._exhausted = False
         self._accepted += 1
@@ -530,36 +532,6 @@ class BaseServer:
         self._requests[id(request)] = c
         c.life = live(c)
         return c if reach_place(c) else None
-
-    def _accept_failed(self, error: OSError) -> None:
-        """Act by the owner of the failure: the peer, the host, or us."""
-        front = self._front_here()
-        if isinstance(error, DatagramTruncated):
-            self._refuse_truncated(error)
-        elif error.errno in _TRANSIENT or isinstance(error, TimeoutError):
-            return
-        elif error.errno in _FATAL:
-            self._listener_error = error
-        else:
-            if front is not None:
-                front.pause_listening()
-            if not self._exhausted:
-                self._exhausted = error.errno in _EXHAUSTED
-                report(
-                    f"{type(self).__name__} on {self.listener_name}: accept",
-                    level="warning",
-                    text=f"{error.strerror or error}; trying again every 100 ms",
-                )
-
-    def _refuse_truncated(self, error: DatagramTruncated) -> None:
-        c = Connection(self, (b"", self.socket), error.client_address)
-        c.outcome, c.reason, c.rejected_by = "rejected", str(error).partition(": raise")[0], "max_packet_size"
-        if self._hooks.request_rejected:
-            observe(self._hooks.request_rejected, c)
-        else:
-            report(f"{type(self).__name__} on {self.listener_name}", level="warning", text=str(error))
-        c.cut()
-        c.release()
 
     def handle_timeout(self) -> None:
         """Called if no request came within `timeout`. May be overridden."""
@@ -613,22 +585,6 @@ class BaseServer:
             return BANNER_PATIENCE
         return None if handler.speaks_first else 0.0
 
-    def _over_limits(self, c: Connection) -> str | None:
-        limits = self.limits
-        if limits.connections is not None and len(self._requests) > limits.connections:
-            return f"more than {limits.connections} requests at once"
-        if limits.connections_per_peer is not None:
-            key = _peer_key(c.client_address)
-            if key is None and not limits.count_local_peers:
-                return None
-            with self._lock:
-                count = self._peers.get(key, 0) + 1
-                if count > limits.connections_per_peer:
-                    return f"more than {limits.connections_per_peer} requests at once from this peer"
-                self._peers[key] = count
-                c.peer_key = (key,)
-        return None
-
     def _before_move(self, c: Connection) -> None:
         """Give the handler its request: untouched where that is the whole truth, an equivalent where it is not."""
         if not self._handler.classic:
@@ -640,7 +596,7 @@ class BaseServer:
         if c.transformed:
             from .request_socket import give_request
 
-            self._requests.pop(id(c.request), None)
+            self._requests.remove(c, keep_count=True)
             c.request = give_request(c)
             self._requests[id(c.request)] = c
             c.counted = True
@@ -649,17 +605,7 @@ class BaseServer:
 
     def _forget(self, c: Connection) -> None:
         """Its socket is closed: out of the table."""
-        if self._requests.get(id(c.request)) is c:
-            del self._requests[id(c.request)]
-        if c.peer_key is not None:
-            with self._lock:
-                key = c.peer_key[0]
-                left = self._peers.get(key, 1) - 1
-                if left:
-                    self._peers[key] = left
-                else:
-                    self._peers.pop(key, None)
-            c.peer_key = None
+        self._requests.remove(c)
         c.cut()
 
     def _drop(self, c: Connection, closing: Callable[..., Any] | None = None) -> None:
@@ -690,129 +636,6 @@ class BaseServer:
 wrap_overridable(BaseServer)
 
 
-class TCPServer(BaseServer):
-    """A stream server; see `socketserver.TCPServer`.
-
-    Parameters, beyond `BaseServer`'s:
-        bind_and_activate: whether to bind and listen at once.
-
-    An IPv6 address needs no subclass: where `address_family` has not been set, the address decides.
-    """
-
-    address_family: int = socket.AF_INET
-    socket_type: int = socket.SOCK_STREAM
-    request_queue_size = 5
-    allow_reuse_address = False
-    allow_reuse_port = False
-    dual_stack = False
-    """Whether an IPv6 server also serves IPv4 clients (RFC 3493 section 5.3); the system decides if False."""
-
-    def __init__(
-        self,
-        server_address: Any,
-        RequestHandlerClass: Callable[..., Any],
-        bind_and_activate: bool = True,
-        *,
-        plugins: Iterable[Any] | Mapping[str, Any] | None = None,
-        options: Any = None,
-        limits: Limits | None = None,
-        name: str | None = None,
-    ) -> None:
-        BaseServer.__init__(
-            self, server_address, RequestHandlerClass, plugins=plugins, options=options, limits=limits, name=name
-        )
-        if _is_ipv6(server_address) and self.address_family is TCPServer.address_family:
-            self.address_family = socket.AF_INET6
-        self.socket = self._make_socket()
-        if bind_and_activate:
-            try:
-                self.server_bind()
-                self.server_activate()
-            except BaseException:
-                self.server_close()
-                raise
-
-    def _make_socket(self) -> Any:
-        return socket.socket(self.address_family, self.socket_type)
-
-    def server_bind(self) -> None:
-        """Called by the constructor to bind the socket. May be overridden."""
-        if self.allow_reuse_address and hasattr(socket, "SO_REUSEADDR"):
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self.allow_reuse_port and hasattr(socket, "SO_REUSEPORT"):
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if self.dual_stack and self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def server_activate(self) -> None:
-        """Called by the constructor to listen. May be overridden."""
-        self.socket.listen(self.request_queue_size)
-
-    def server_close(self, *, timeout: float | None = None) -> None:
-        """Close the listening socket. May be overridden."""
-        self.socket.close()
-
-    def get_request(self) -> tuple[Any, Any]:
-        """Accept. May be overridden."""
-        request, client_address = self.socket.accept()
-        if sys.platform != "linux" and request.gettimeout() is None:
-            os.set_blocking(request.fileno(), True)  # BSD's accept(2) hands on the listener's mode
-        return request, client_address
-
-    def shutdown_request(self, request: Any) -> None:
-        """End our side of the stream, then close. May be overridden."""
-        try:
-            request.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # the peer was faster
-        self.close_request(request)
-
-    def close_request(self, request: Any) -> None:
-        """Close the connection. May be overridden."""
-        request.close()
-
-
-class UDPServer(TCPServer):
-    """A datagram server; see `socketserver.UDPServer`.
-
-    A datagram of more than `max_packet_size` bytes is reported and dropped, never cut silently.
-    """
-
-    allow_reuse_address = False
-    allow_reuse_port = False
-    socket_type: int = socket.SOCK_DGRAM
-    max_packet_size = 8192
-    is_stream = False
-    transport = "udp"
-
-    def get_request(self) -> tuple[Any, Any]:
-        """Receive one datagram: `((data, socket), client_address)`. May be overridden.
-
-        Errors: `DatagramTruncated` for one that is too long.
-        """
-        flags = getattr(socket, "MSG_DONTWAIT", 0)
-        if not hasattr(self.socket, "recvmsg"):
-            # Windows: recvfrom fails with WSAEMSGSIZE where recvmsg would set MSG_TRUNC.
-            data, client_address = self.socket.recvfrom(self.max_packet_size)
-            return (data, self.socket), client_address
-        data, _, received, client_address = self.socket.recvmsg(self.max_packet_size, 0, flags)
-        if received & socket.MSG_TRUNC:
-            raise DatagramTruncated(client_address, self.max_packet_size)
-        return (data, self.socket), client_address
-
-    def server_activate(self) -> None:
-        """Nothing to listen for: a datagram socket is ready once it is bound."""
-
-    def shutdown_request(self, request: Any) -> None:
-        """There is no stream to end."""
-        self.close_request(request)
-
-    def close_request(self, request: Any) -> None:
-        """The socket is the server's own: nothing to close."""
-
-
 class _HandlerFacts:
     """What the life asks of a server's handler class."""
 
@@ -837,17 +660,3 @@ class _Holder:
 
     def __init__(self, server: BaseServer) -> None:
         self.server = server
-
-
-def _is_ipv6(address: Any) -> bool:
-    return isinstance(address, tuple) and bool(address) and isinstance(address[0], str) and ":" in address[0]
-
-
-def _peer_key(address: Any) -> str | None:
-    """What a peer is counted by: its host; None for a loopback or Unix peer."""
-    if not isinstance(address, tuple) or not address:
-        return None
-    host = str(address[0])
-    if host.startswith(("127.", "::ffff:127.")) or host == "::1":
-        return None
-    return host

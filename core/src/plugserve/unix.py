@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from .errors import ConfigurationError
-from .server import TCPServer, UDPServer
+from .internet import TCPServer, UDPServer
 
 __all__ = ["UnixDatagramServer", "UnixSeqpacketServer", "UnixStreamServer"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from .server import TCPServer
+from .internet import TCPServer
 
 __all__ = ["VsockStreamServer"]
 

@@ -25,10 +25,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from plugserve.internet import TCPServer, UDPServer
 from plugserve.onfront import OnFrontMixIn
 from plugserve.poller import LISTENER, READABLE, WRITABLE
 from plugserve.request_socket import ThroughConnection
-from plugserve.server import TCPServer, UDPServer
 
 if TYPE_CHECKING:
     from plugserve.front import Front

@@ -1,0 +1,150 @@
+"""The servers of internet sockets, which the other families derive from."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .errors import DatagramTruncated
+from .server import BaseServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .limits import Limits
+
+__all__ = ["TCPServer", "UDPServer"]
+
+
+class TCPServer(BaseServer):
+    """A stream server; see `socketserver.TCPServer`.
+
+    Parameters, beyond `BaseServer`'s:
+        bind_and_activate: whether to bind and listen at once.
+
+    An IPv6 address needs no subclass: where `address_family` has not been set, the address decides.
+    """
+
+    address_family: int = socket.AF_INET
+    socket_type: int = socket.SOCK_STREAM
+    request_queue_size = 5
+    allow_reuse_address = False
+    allow_reuse_port = False
+    dual_stack = False
+    """Whether an IPv6 server also serves IPv4 clients (RFC 3493 section 5.3); the system decides if False."""
+
+    def __init__(
+        self,
+        server_address: Any,
+        RequestHandlerClass: Callable[..., Any],
+        bind_and_activate: bool = True,
+        *,
+        plugins: Iterable[Any] | Mapping[str, Any] | None = None,
+        options: Any = None,
+        limits: Limits | None = None,
+        name: str | None = None,
+    ) -> None:
+        BaseServer.__init__(
+            self, server_address, RequestHandlerClass, plugins=plugins, options=options, limits=limits, name=name
+        )
+        if _is_ipv6(server_address) and self.address_family is TCPServer.address_family:
+            self.address_family = socket.AF_INET6
+        self.socket = self._make_socket()
+        if bind_and_activate:
+            try:
+                self.server_bind()
+                self.server_activate()
+            except BaseException:
+                self.server_close()
+                raise
+
+    def _make_socket(self) -> Any:
+        return socket.socket(self.address_family, self.socket_type)
+
+    @property
+    def _accepts_plainly(self) -> bool:
+        # An override may do more than accept, and wait for it.
+        return self.is_stream and type(self).get_request is TCPServer.get_request
+
+    def server_bind(self) -> None:
+        """Called by the constructor to bind the socket. May be overridden."""
+        if self.allow_reuse_address and hasattr(socket, "SO_REUSEADDR"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.allow_reuse_port and hasattr(socket, "SO_REUSEPORT"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if self.dual_stack and self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    def server_activate(self) -> None:
+        """Called by the constructor to listen. May be overridden."""
+        self.socket.listen(self.request_queue_size)
+
+    def server_close(self, *, timeout: float | None = None) -> None:
+        """Close the listening socket. May be overridden."""
+        self.socket.close()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept. May be overridden."""
+        request, client_address = self.socket.accept()
+        if sys.platform != "linux" and request.gettimeout() is None:
+            os.set_blocking(request.fileno(), True)  # BSD's accept(2) hands on the listener's mode
+        return request, client_address
+
+    def shutdown_request(self, request: Any) -> None:
+        """End our side of the stream, then close. May be overridden."""
+        try:
+            request.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the peer was faster
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """Close the connection. May be overridden."""
+        request.close()
+
+
+class UDPServer(TCPServer):
+    """A datagram server; see `socketserver.UDPServer`.
+
+    A datagram of more than `max_packet_size` bytes is reported and dropped, never cut silently.
+    """
+
+    allow_reuse_address = False
+    allow_reuse_port = False
+    socket_type: int = socket.SOCK_DGRAM
+    max_packet_size = 8192
+    is_stream = False
+    transport = "udp"
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Receive one datagram: `((data, socket), client_address)`. May be overridden.
+
+        Errors: `DatagramTruncated` for one that is too long.
+        """
+        flags = getattr(socket, "MSG_DONTWAIT", 0)
+        if not hasattr(self.socket, "recvmsg"):
+            # Windows: recvfrom fails with WSAEMSGSIZE where recvmsg would set MSG_TRUNC.
+            data, client_address = self.socket.recvfrom(self.max_packet_size)
+            return (data, self.socket), client_address
+        data, _, received, client_address = self.socket.recvmsg(self.max_packet_size, 0, flags)
+        if received & socket.MSG_TRUNC:
+            raise DatagramTruncated(client_address, self.max_packet_size)
+        return (data, self.socket), client_address
+
+    def server_activate(self) -> None:
+        """Nothing to listen for: a datagram socket is ready once it is bound."""
+
+    def shutdown_request(self, request: Any) -> None:
+        """There is no stream to end."""
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """The socket is the server's own: nothing to close."""
+
+
+def _is_ipv6(address: Any) -> bool:
+    return isinstance(address, tuple) and bool(address) and isinstance(address[0], str) and ":" in address[0]

@@ -1,0 +1,60 @@
+"""The table of unfinished requests: every one by its request object, and how many a peer has."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .limits import Limits
+
+__all__ = ["RequestTable"]
+
+
+class RequestTable(dict[int, "Connection"]):
+    """The unfinished requests of one server, keyed by `id(request)`: the one thing that every method which people
+    override is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._peers: dict[str | None, int] = {}
+        self._lock = threading.Lock()
+
+    def refusal(self, c: Connection, limits: Limits) -> str | None:
+        """Count a request that has been entered. Returns why it is one too many, None if it is not."""
+        if limits.connections is not None and len(self) > limits.connections:
+            return f"more than {limits.connections} requests at once"
+        if limits.connections_per_peer is None:
+            return None
+        peer = _peer(c.client_address)
+        if peer is None and not limits.count_local_peers:
+            return None
+        with self._lock:
+            count = self._peers.get(peer, 0) + 1
+            if count > limits.connections_per_peer:
+                return f"more than {limits.connections_per_peer} requests at once from this peer"
+            self._peers[peer] = count
+            c.counted_peer = (peer,)
+        return None
+
+    def remove(self, c: Connection, *, keep_count: bool = False) -> None:
+        """Take a request out. Does nothing if it is not in."""
+        if self.get(id(c.request)) is c:
+            del self[id(c.request)]
+        if c.counted_peer is not None and not keep_count:
+            (peer,), c.counted_peer = c.counted_peer, None
+            with self._lock:
+                left = self._peers[peer] - 1
+                if left:
+                    self._peers[peer] = left
+                else:
+                    del self._peers[peer]
+
+
+def _peer(address: Any) -> str | None:
+    """What a peer is counted by: its host; None for a loopback or Unix peer."""
+    if not isinstance(address, tuple) or not address:
+        return None
+    host = str(address[0])
+    return None if host.startswith(("127.", "::ffff:127.")) or host == "::1" else host
