@@ -14,6 +14,7 @@ with ThreadingTCPServer(("127.0.0.1", 7007), Shout) as server:
 """
 
 import os
+import selectors
 import socket
 
 from .connection import Connection
@@ -40,6 +41,7 @@ from .handlers import (
     DatagramRequestHandler,
     ProtocolHandler,
     StreamRequestHandler,
+    _SocketWriter,  # noqa: F401  # not part of our interface: known software imports it from socketserver
 )
 from .hookspecs import hookimpl
 from .internet import TCPServer, UDPServer
@@ -131,4 +133,7 @@ if hasattr(socket, "AF_UNIX"):
 
         __all__ += ["ForkingUnixDatagramServer", "ForkingUnixStreamServer"]
 
-del os, socket
+# Neither is this.
+_ServerSelector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+del os, selectors, socket

@@ -38,7 +38,10 @@ def accept_failed(server: BaseServer, error: OSError) -> None:
     elif error.errno in _TRANSIENT or isinstance(error, TimeoutError) or type(error).__module__ == "ssl":
         return  # the last: a listener wrapped by ssl shakes hands while it accepts, with a peer that did wrong
     elif error.errno in FATAL:
-        server._listener_error = error
+        # An override of get_request does more than accept, on sockets that may die: only what the listener itself
+        # says of itself ends the loop.
+        if server._accepts_plainly or not _is_alive(server):
+            server._listener_error = error
     else:
         if front is not None:
             front.pause_listening()
@@ -49,6 +52,14 @@ def accept_failed(server: BaseServer, error: OSError) -> None:
                 level="warning",
                 text=f"{error.strerror or error}; trying again every 100 ms",
             )
+
+
+def _is_alive(server: BaseServer) -> bool:
+    try:
+        server.socket.getsockname()
+    except (OSError, AttributeError):
+        return False
+    return server.fileno() >= 0
 
 
 def _refuse_truncated(server: BaseServer, error: DatagramTruncated) -> None:

@@ -57,10 +57,12 @@ class Background(ABC):
 
     def start(self) -> None:
         """Start the thread unless it runs. Cheap when it does."""
-        if self._thread is not None:
+        thread = self._thread
+        if thread is not None and thread.is_alive():
             return
         with self._lock:
-            if self._thread is not None:
+            # One that outlived the patience of a fork has been told to stop, and ends when it can.
+            if self._thread is not None and self._thread.is_alive():
                 return
             if self._wake_read is None:
                 self._wake_read, self._wake_write = socket.socketpair()
@@ -82,13 +84,15 @@ class Background(ABC):
                 pass
 
     def clear_wake(self) -> None:
-        """Take back the wake-ups so far; called by `run` before it looks at its work, so that none is missed."""
-        self._waking = False
+        """Take back the wake-ups so far; called by `run` before it looks at its work and at `stopping()`, so that none
+        is missed."""
         try:
             while self._wake_read is not None and len(self._wake_read.recv(4096)) == 4096:
                 pass
         except (BlockingIOError, OSError):
             pass
+        # In this order: a wake-up in between finds it set and sends nothing, and its work is looked at next.
+        self._waking = False
 
     def stop(self, timeout: float | None = None) -> bool:
         """End the thread and close its descriptors; `start()` would begin anew.

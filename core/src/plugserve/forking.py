@@ -209,7 +209,7 @@ class ForkingMixIn(_Base):
             finally:
                 self.shutdown_request(request)
         except BaseException as exception:
-            if not isinstance(exception, SystemExit):
+            if not isinstance(exception, (SystemExit, KeyboardInterrupt)):
                 traceback.print_exc()
         finally:
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -91,7 +90,7 @@ class TCPServer(BaseServer):
         """Accept. May be overridden."""
         request, client_address = self.socket.accept()
         if sys.platform != "linux" and request.gettimeout() is None:
-            os.set_blocking(request.fileno(), True)  # BSD's accept(2) hands on the listener's mode
+            request.setblocking(True)  # BSD's accept(2) hands on the listener's mode
         return request, client_address
 
     def shutdown_request(self, request: Any) -> None:

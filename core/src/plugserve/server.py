@@ -29,7 +29,6 @@ from .poller import KernelPoller
 from .table import RequestTable
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
 __all__ = ["BaseServer", "SynchronousMixIn"]
@@ -100,6 +99,7 @@ class BaseServer:
         self._batches = False
         self._started = False
         self._closing = False
+        self._closed = False
         self._close_by: float | None = None
         self._requests = RequestTable()
         self._fronts: dict[int, Front] = {}
@@ -111,7 +111,7 @@ class BaseServer:
         self._process = os.getpid()
         self.__stop = False
         self.__drain: float | None = None
-        self.__is_shut_down = threading.Event()
+        self.__is_shut_down = _LoopEnded()
         watch_forks()
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -193,6 +193,7 @@ class BaseServer:
             self._hooks = self.plugins.compile(self)
             self._handler_facts = None
             self._started = True
+            self._closed = False
             try:
                 if self._hooks.server_activate:
                     start(self._hooks.server_activate, _Holder(self))
@@ -229,7 +230,7 @@ class BaseServer:
                 if self.is_stream:
                     self._make_listener_polite()
                 front.listen(self.fileno())
-                while not self.__stop:
+                while not self.__stop and not self._closed:
                     self._turn(front, poll_interval)
                     if self._listener_error is not None:
                         if self.fileno() >= 0:
@@ -276,7 +277,7 @@ class BaseServer:
             for front in list(self._fronts.values()):
                 front.poller.wake()
 
-    def shutdown(self, drain: float | None = None) -> None:
+    def shutdown(self, *, drain: float | None = None) -> None:
         """End `serve_forever()`, at once. From any thread, the serving one and a signal handler included; again and
         again; before it has started, too, in which case it ends as soon as it starts.
 
@@ -290,11 +291,9 @@ class BaseServer:
         if drain is not None:
             self.__drain = drain
         self.__shutdown_request = True
-        if self._process != os.getpid() or threading.get_ident() in self._fronts or not self._fronts:
-            # In a child the loop is the parent's; in the loop's own thread waiting would be for ever; before the
-            # loop there is nothing to wait for.
-            return
-        self.__is_shut_down.wait()
+        if self._process != os.getpid() or threading.get_ident() in self._fronts:
+            return  # in a child the loop is the parent's; in the loop's own thread waiting would be for ever
+        self.__is_shut_down.wait_for_others()
 
     def _drain(self, front: Front, seconds: float) -> None:
         """Finish what was accepted, until the deadline."""
@@ -348,6 +347,7 @@ class BaseServer:
 
     def _after_close(self) -> None:
         """End what is still on the fronts, tell the plugins, give back the descriptors."""
+        self._closed = True
         with self._lock:
             running, spares = list(self._fronts.values()), self._spare_fronts
             self._spare_fronts = []
@@ -385,9 +385,7 @@ class BaseServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *args: object) -> None:
         self.server_close()
 
     # -- the fronts ----------------------------------------------------------------------------------------------------
@@ -471,8 +469,8 @@ class BaseServer:
     def _listener_is_polite(self) -> bool:
         try:
             return not os.get_blocking(self.fileno())
-        except OSError:
-            return False  # a fake, or closed
+        except (OSError, AttributeError):
+            return False  # a fake, or closed, or Windows
 
     @property
     def _accepts_plainly(self) -> bool:
@@ -486,8 +484,8 @@ class BaseServer:
             return  # elsewhere the accepted socket inherits the mode, and only our own get_request undoes that
         try:
             os.set_blocking(self.fileno(), False)
-        except OSError:
-            return  # not a descriptor: a test's fake
+        except (OSError, AttributeError):
+            return  # not a descriptor: a test's fake, or a socket on Windows
         self._batches = self._accepts_plainly
 
     def get_request(self) -> tuple[Any, Any]:
@@ -560,9 +558,11 @@ class BaseServer:
         """Called, within an `except` block, when handling raised an `Exception`. May be overridden.
 
         Prints a traceback to standard error and lets the server go on; that a client hung up is no error, and
-        prints nothing.
+        prints nothing. Nor is anything printed where a plugin that says `reports_errors = True` was told.
         """
         exception = sys.exception()
+        if any(getattr(plugin, "reports_errors", False) for plugin in self.plugins.values()):
+            return
         if exception is None or isinstance(exception, (PeerError, Aborted)) or hung_up(exception, request):
             return
         import traceback
@@ -634,6 +634,33 @@ class BaseServer:
 
 
 wrap_overridable(BaseServer)
+
+
+class _LoopEnded(threading.Event):
+    """Set when no loop runs any more.
+
+    Known software brings its own `serve_forever`, which clears and sets the event of the standard module by its private
+    name; so it is the event that knows whether there is a loop to wait for, and in whose thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop: int | None = None
+
+    def clear(self) -> None:
+        """A loop begins in the calling thread."""
+        self._loop = threading.get_ident()
+        super().clear()
+
+    def set(self) -> None:
+        """It has ended."""
+        self._loop = None
+        super().set()
+
+    def wait_for_others(self) -> None:
+        """Wait for the end of the loop, if there is one and it is not the calling thread's own."""
+        if self._loop is not None and self._loop != threading.get_ident():
+            self.wait()
 
 
 class _HandlerFacts:

@@ -20,6 +20,17 @@ class _Threads(list[threading.Thread]):
     """The threads of one server that `server_close()` has to wait for. Each takes itself out when it ends, so that
     nothing is kept for ever (CPython's gh-81374)."""
 
+    def append(self, thread: threading.Thread) -> None:
+        """Keep one to wait for; a daemon is not waited for."""
+        self.reap()
+        if not thread.daemon:
+            super().append(thread)
+
+    def reap(self) -> None:
+        """Forget those that have ended without taking themselves out. A thread that has not started has not ended."""
+        if any(thread.ident is not None and not thread.is_alive() for thread in self[-1:]):
+            self[:] = [thread for thread in self if thread.ident is None or thread.is_alive()]
+
     def discard(self, thread: threading.Thread) -> None:
         """Take one out, if it is in."""
         try:
@@ -42,6 +53,26 @@ class _Threads(list[threading.Thread]):
         return not self
 
 
+class _NoThreads:
+    """Stands for the threads of a server that waits for none."""
+
+    def append(self, thread: threading.Thread) -> None:
+        """Nobody waits for it."""
+
+    def reap(self) -> None:
+        """There is nothing to forget."""
+
+    discard = append
+
+    def pop_all(self) -> list[threading.Thread]:
+        """None at all."""
+        return []
+
+    def join(self, deadline: float | None = None) -> bool:
+        """All of none have ended."""
+        return True
+
+
 class ThreadingMixIn(_Base):
     """Mix-in: each request in a thread of its own. See `socketserver.ThreadingMixIn`."""
 
@@ -51,7 +82,7 @@ class ThreadingMixIn(_Base):
     """Whether the program may end while a request is being handled."""
     block_on_close = True
     """Whether `server_close()` waits for the threads that are no daemons."""
-    _threads: Any = ()
+    _threads: Any = _NoThreads()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """What a request's thread does. May be overridden."""
@@ -64,34 +95,30 @@ class ThreadingMixIn(_Base):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for one request. May be overridden."""
+        if self.block_on_close and "_threads" not in vars(self):
+            self._threads = _Threads()
         thread = threading.Thread(target=self._thread_body, args=(request, client_address))
         thread.daemon = self.daemon_threads
-        if self.block_on_close and not thread.daemon:
-            threads = vars(self).setdefault("_threads", _Threads())
-            threads.append(thread)
-            try:
-                thread.start()
-            except BaseException:
-                # Out of threads: one that never ran cannot be joined.
-                threads.discard(thread)
-                raise
-        else:
+        self._threads.append(thread)
+        try:
             thread.start()
+        except BaseException:
+            # Out of threads: one that never ran cannot be joined.
+            self._threads.discard(thread)
+            raise
 
     def _thread_body(self, request: Any, client_address: Any) -> None:
         try:
             self.process_request_thread(request, client_address)
         finally:
-            threads = self._threads
-            if threads:
-                threads.discard(threading.current_thread())
+            self._threads.discard(threading.current_thread())
 
     def server_close(self, *, timeout: float | None = None) -> None:
         """Close the listening socket and wait for the threads; with `server_close(timeout=...)` no longer than that,
         after which their connections are aborted."""
         super().server_close()
         threads = self._threads
-        if threads and not threads.join(self._close_by):
+        if not threads.join(self._close_by):
             for c in list(self._requests.values()):
                 c.abort(ShuttingDown("the server was closed"))
             threads.join(monotonic() + self.limits.close_timeout)
