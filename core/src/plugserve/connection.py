@@ -455,6 +455,10 @@ class Connection:
         self.operation = operation
         try:
             yield operation
+        except GeneratorExit:
+            # Raised here, and not by anybody's code: the life itself is being thrown away.
+            self.torn_down = True
+            raise
         finally:
             self.operation = 0
             self.waiting = None
@@ -526,7 +530,11 @@ class Connection:
         while self.offloaded is None:
             # An abort waits for the call to come back: its thread cannot be taken away from it.
             self.operation = OFFLOAD
-            yield OFFLOAD
+            try:
+                yield OFFLOAD
+            except GeneratorExit:
+                self.torn_down = True
+                raise
         self.operation = 0
         (succeeded, result), self.offloaded = self.offloaded, None
         if self._abort is not None:
@@ -576,12 +584,20 @@ class Connection:
     @types.coroutine
     def move(self) -> Generator[int, Any, Any]:
         """Suspend the life until it is resumed at its place, or a report says that it was handled elsewhere."""
-        return (yield MOVE)
+        try:
+            return (yield MOVE)
+        except GeneratorExit:
+            self.torn_down = self.exception is None
+            raise
 
     @types.coroutine
     def handled(self) -> Generator[int, None, None]:
         """Suspend the life between handling and closing."""
-        yield HANDLED
+        try:
+            yield HANDLED
+        except GeneratorExit:
+            self.torn_down = True
+            raise
 
     # -- transforms, ending --------------------------------------------------------------------------------------------
 
@@ -670,8 +686,12 @@ class Connection:
         """
         assert self.life is not None, "a closed request is not resumed"
         operation = self.life.send(value)
+        return operation if type(operation) is int else self.refuse(operation)
+
+    def refuse(self, operation: object) -> int:
+        """The life has awaited something that belongs to another event loop: nobody here would ever wake it."""
+        assert self.life is not None
         while type(operation) is not int:
-            # Something that belongs to another event loop has been awaited: nobody here would ever wake it.
             operation = self.life.throw(
                 PlugserveError(
                     f"awaited something that the connection did not give ({operation!r}): there is no asyncio here"

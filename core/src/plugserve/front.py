@@ -84,12 +84,10 @@ class Front:
 
     def turn(self, timeout: float | None) -> bool:
         """Wait at most `timeout` seconds, then do everything that is due. Returns whether the listener was ready."""
-        self._run_calls()
-        now = self.server.clock()
-        if self._paused_until is not None:
-            timeout = _sooner(timeout, self._paused_until - now)
-        if self._timers:
-            timeout = _sooner(timeout, self._timers[0][0] - now)
+        if self._calls:
+            self._run_calls()
+        if self._timers or self._paused_until is not None:
+            timeout = self._until_due(timeout)
         if self._calls:
             timeout = 0
         accepting = False
@@ -100,13 +98,25 @@ class Front:
                 self._ready(data, events)
             else:
                 data()
-        self._run_calls()
-        self._run_timers()
+        if self._calls:
+            self._run_calls()
+        if self._timers or self._paused_until is not None:
+            self._run_timers()
         if accepting and not self.server._stopping:
             self._accept()
         else:
             self._streak = 0
         return accepting
+
+    def _until_due(self, timeout: float | None) -> float:
+        """How long to wait at the most so that nothing that is due is late."""
+        now = self.server.clock()
+        times = [] if timeout is None else [timeout]
+        if self._paused_until is not None:
+            times.append(self._paused_until - now)
+        if self._timers:
+            times.append(self._timers[0][0] - now)
+        return max(0.0, min(times))
 
     def _accept(self) -> None:
         """Accept once; while the queue proves deep, a few times before anything else is looked at."""
@@ -201,7 +211,9 @@ class Front:
         if c.parked:
             self._release(c)
         try:
-            operation = c.resume(value)
+            operation = c.life.send(value)
+            if type(operation) is not int:
+                operation = c.refuse(operation)
         except StopIteration as end:
             self.leave(c)
             if end.value is not None:
@@ -231,6 +243,7 @@ class Front:
             server.process_request(c.request, c.client_address)
         except BaseException as exception:
             if c.state in (MOVED, QUEUED) and c.life is not None:
+                c.exception = exception
                 c.life.throw(exception)
             try:
                 if isinstance(exception, Exception):
@@ -366,7 +379,3 @@ class Front:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self.poller.close()
-
-
-def _sooner(timeout: float | None, seconds: float) -> float:
-    return max(0.0, seconds if timeout is None else min(timeout, seconds))

@@ -209,6 +209,8 @@ async def vote_async(calls: tuple[Call, ...], connection: Connection) -> str | N
     for call in calls:
         try:
             verdict = call.invoke(connection)
+            if verdict is True or verdict is None:
+                continue
             if inspect.isawaitable(verdict):
                 verdict = await verdict
         except GeneratorExit:

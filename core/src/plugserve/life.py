@@ -60,7 +60,7 @@ async def live(c: Connection) -> BaseException | None:
     reason, escaping = _admit(c)
     if reason is None and (hooks.open_connection or hooks.authorize):
         reason = await _open(c)
-    if reason is None and (c.server.is_stream or c.limits.total is not None):
+    if reason is None and (not c.server._handler.straight or c.limits.total is not None):
         reason = await _first_byte(c)
     if reason is not None:
         _reject(c, reason)
@@ -83,7 +83,10 @@ async def live(c: Connection) -> BaseException | None:
             _adopt(c, told)
         else:
             await c.handled()
-            await _close(c)
+            c.state = CLOSING
+            if c.channel is not None and c.counted and c.outcome in ("ok", "error"):
+                await _part(c)
+            _end(c)
     finally:
         if hooks.connection_closed and c.outcome != "rejected" and not c.away and not c.torn_down:
             observe(hooks.connection_closed, c)
@@ -243,19 +246,14 @@ def _failed(c: Connection, error: BaseException) -> None:
         observe(c.hooks.handle_error, c)
 
 
-async def _close(c: Connection) -> None:
-    """Flush, part from the peer, close: whatever fails on the way, the socket is closed."""
-    c.state = CLOSING
+async def _part(c: Connection) -> None:
+    """Flush, and part from the peer: whatever fails on the way, the socket is closed next."""
     try:
-        if c.channel is not None and c.counted and c.outcome in ("ok", "error"):
-            await c.part()
+        await c.part()
     except (OSError, PlugserveError, HandlerIgnoredAbort):
         pass  # the peer is gone, or too slow to be waited for
     except Exception as exception:
         report("a transform's close()", exception)
-    finally:
-        if not c.torn_down:
-            _end(c)
 
 
 def _end(c: Connection) -> None:

@@ -1,37 +1,76 @@
-"""Readiness: the one seam behind which epoll, kqueue, poll and select stand."""
+"""Readiness: the one seam behind which the kernel's ways to wait for many descriptors stand."""
 
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-__all__ = ["LISTENER", "READABLE", "WRITABLE", "KernelPoller"]
+__all__ = ["LISTENER", "READABLE", "WRITABLE", "KernelPoller", "make_poller"]
 
-READABLE = selectors.EVENT_READ
-WRITABLE = selectors.EVENT_WRITE
-LISTENER = object()
+READABLE: Final = selectors.EVENT_READ
+WRITABLE: Final = selectors.EVENT_WRITE
+LISTENER: Final = object()
 """What a poller reports for the listening socket."""
 
 
-class KernelPoller:
-    """The best selector of this platform, and a way to wake it from another thread."""
+class _Waker:
+    """Makes a poller's `select` come back, from any thread or signal handler."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._wake_socket: tuple[socket.socket, socket.socket] | None = None
-        self._wake_fd = -1
+        self._sockets: tuple[socket.socket, socket.socket] | None = None
+        self.fd = -1
         if hasattr(os, "eventfd"):
-            self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            self._selector.register(self._wake_fd, READABLE, self._woken)
+            self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
-            self._wake_socket = reader, writer = socket.socketpair()
-            reader.setblocking(False)
-            writer.setblocking(False)
-            self._selector.register(reader, READABLE, self._woken)
-        self.modify = self._selector.modify
-        self.register = self._selector.register
+            self._sockets = socket.socketpair()
+            for end in self._sockets:
+                end.setblocking(False)
+            self.fd = self._sockets[0].fileno()
+
+    def wake(self) -> None:
+        try:
+            if self._sockets is None:
+                os.eventfd_write(self.fd, 1)
+            else:
+                self._sockets[1].send(b"\0")
+        except (OSError, ValueError):
+            pass  # full: it is awake already; closed: nobody waits
+
+    def woken(self) -> None:
+        try:
+            if self._sockets is None:
+                os.eventfd_read(self.fd)
+            else:
+                self._sockets[0].recv(4096)
+        except OSError:
+            pass  # somebody else has read it
+
+    def close(self) -> None:
+        if self._sockets is not None:
+            for end in self._sockets:
+                end.close()
+        elif self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+
+class KernelPoller:
+    """On whatever the standard library finds best: kqueue, poll or select."""
+
+    def __init__(self) -> None:
+        self._waker = _Waker()
+        self.wake = self._waker.wake
+        self._open()
+        self.register(self._waker.fd, READABLE, self._waker.woken)
+
+    def _open(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self.register: Callable[[int, int, Any], Any] = self._selector.register
+        self.modify: Callable[[int, int, Any], Any] = self._selector.modify
 
     def unregister(self, fd: int) -> None:
         """Forget a descriptor; one that is not known, or closed meanwhile, is no error."""
@@ -44,36 +83,63 @@ class KernelPoller:
         """What is ready, as (data, events), after at most `timeout` seconds."""
         return [(key.data, events) for key, events in self._selector.select(timeout)]
 
-    def wake(self) -> None:
-        """Make a `select` that is going on, or the next one, come back at once. From any thread or signal handler."""
-        try:
-            if self._wake_socket is None:
-                os.eventfd_write(self._wake_fd, 1)
-            else:
-                self._wake_socket[1].send(b"\0")
-        except (OSError, ValueError):
-            pass  # full: it is awake already; closed: nobody waits
-
-    def _woken(self) -> None:
-        try:
-            if self._wake_socket is None:
-                os.eventfd_read(self._wake_fd)
-            else:
-                self._wake_socket[0].recv(4096)
-        except OSError:
-            pass
-
     def close(self) -> None:
-        """Give everything back. Closing the epoll descriptor does not touch what was registered."""
+        """Give everything back. What was registered is not touched: after a fork it may be another process's, too."""
+        if self._waker.fd >= 0:
+            self._close()
+            self._waker.close()
+
+    def _close(self) -> None:
         self._selector.close()
-        if self._wake_socket is not None:
-            for end in self._wake_socket:
-                end.close()
-        elif self._wake_fd >= 0:
-            os.close(self._wake_fd)
-        self._wake_fd = -1
 
     def __del__(self) -> None:
         # A server that is dropped without server_close() gives its listener to the collector; so does this.
-        if self._wake_fd >= 0:
-            self.close()
+        self.close()
+
+
+class _EpollPoller(KernelPoller):
+    """On epoll(7) itself: the selectors module costs as much again as the system call."""
+
+    def _open(self) -> None:
+        self._epoll = select.epoll()
+        self._data: dict[int, Any] = {}
+        self.register = self._register
+        self.modify = self._modify
+
+    def _register(self, fd: int, events: int, data: Any) -> None:
+        self._epoll.register(fd, _TO_EPOLL[events])
+        self._data[fd] = data
+
+    def _modify(self, fd: int, events: int, data: Any) -> None:
+        self._epoll.modify(fd, _TO_EPOLL[events])
+        self._data[fd] = data
+
+    def unregister(self, fd: int) -> None:
+        if self._data.pop(fd, None) is not None:
+            try:
+                self._epoll.unregister(fd)
+            except (OSError, ValueError):
+                pass  # the descriptor, or the poller itself, was closed meanwhile: the kernel has forgotten it
+
+    def select(self, timeout: float | None) -> list[tuple[Any, int]]:
+        data = self._data
+        # Of an error or a hang-up whoever waits for anything has to know. A time is rounded up to the millisecond of
+        # epoll_wait(2): a loop that wakes early would turn once in vain.
+        return [
+            (data[fd], (READABLE if events & ~_OUT else 0) | (WRITABLE if events & ~_IN else 0))
+            for fd, events in self._epoll.poll(None if timeout is None else timeout + 0.0005)
+            if fd in data
+        ]
+
+    def _close(self) -> None:
+        self._epoll.close()
+
+
+make_poller: type[KernelPoller] = KernelPoller
+"""Makes the best poller of this platform."""
+
+if hasattr(select, "epoll"):
+    _IN: Final = select.EPOLLIN
+    _OUT: Final = select.EPOLLOUT
+    _TO_EPOLL: Final = {READABLE: _IN, WRITABLE: _OUT, READABLE | WRITABLE: _IN | _OUT}
+    make_poller = _EpollPoller

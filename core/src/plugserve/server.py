@@ -25,7 +25,7 @@ from .life import BANNER_PATIENCE, hung_up, live
 from .limits import Limits
 from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
-from .poller import KernelPoller
+from .poller import make_poller
 from .table import RequestTable
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class BaseServer:
                 if self.is_stream:
                     self._make_listener_polite()
                 front.listen(self.fileno())
-                while not self.__stop and not self._closed:
+                while not (self._stopping or self._closed):
                     self._turn(front, poll_interval)
                     if self._listener_error is not None:
                         if self.fileno() >= 0:
@@ -391,7 +391,7 @@ class BaseServer:
     # -- the fronts ----------------------------------------------------------------------------------------------------
 
     def _make_poller(self) -> Any:
-        return KernelPoller()
+        return make_poller()
 
     def _enter(self) -> Front:
         """The front of the calling thread, from now on running."""
@@ -576,10 +576,8 @@ class BaseServer:
 
     def _patience(self, c: Connection) -> float | None:
         """How long to wait on the front for the client's first byte: None not at all, 0 as long as the limits let."""
-        if not self.is_stream or c.blocks:
-            return None
         handler = self._handler
-        if handler.straight:
+        if handler.straight or c.blocks:
             return None
         if handler.speaks_first is None:
             return BANNER_PATIENCE
@@ -678,6 +676,8 @@ class _HandlerFacts:
         self.straight = not server.handles_on_front and not server._hooks.open_connection
         if not self.classic:
             self.straight = server.handles_on_front
+        if not server.is_stream:
+            self.straight = True
 
 
 class _Holder:
