@@ -126,7 +126,7 @@ def cell(hook: str, name: str, engine: str) -> bool:
 
         thread = threading.Thread(target=clients)
         thread.start()
-        server._warned_of_threads = True
+        server._core_warned_of_threads = True
         server.serve_forever(0.05)
         thread.join()
     server.server_close()

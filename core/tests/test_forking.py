@@ -147,7 +147,7 @@ def test_silent_clients_that_fill_max_children_do_not_freeze_the_loop() -> None:
             accepted.release()
 
     with Server(("127.0.0.1", 0), Echo, plugins=[Counts()]) as server:
-        server._warned_of_threads = True
+        server._core_warned_of_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(3600,))
         thread.start()
         clients = [socket.create_connection(server.server_address, timeout=20) for _ in range(6)]
@@ -180,7 +180,7 @@ def test_a_child_does_not_hold_the_listener_or_other_clients() -> None:
         pytest.skip("waits for a platform with /proc")
     with ForkingTCPServer(("127.0.0.1", 0), Lists) as server:
         server.listener_inode = f"socket:[{os.fstat(server.fileno()).st_ino}]"  # type: ignore[attr-defined]
-        server._warned_of_threads = True
+        server._core_warned_of_threads = True
         with socket.create_connection(server.server_address, timeout=20) as client:
             server.handle_request()
             assert client.recv(100) == b"(True, False)"
@@ -219,7 +219,7 @@ def test_server_close_with_a_deadline_ends_children_that_do_not_end() -> None:
             signal.pause()
 
     server = ForkingTCPServer(("127.0.0.1", 0), Hangs)
-    server._warned_of_threads = True
+    server._core_warned_of_threads = True
     with socket.create_connection(server.server_address, timeout=20) as client:
         server.handle_request()
         assert client.recv(1) == b"!"

@@ -32,7 +32,7 @@ _TRANSIENT = {
 
 def accept_failed(server: BaseServer, error: OSError) -> None:
     """Act by the owner of the failure: the peer, the host, or us."""
-    front = server._front_here()
+    front = server._core_front_here()
     if isinstance(error, DatagramTruncated):
         _refuse_truncated(server, error)
     elif error.errno in _TRANSIENT or isinstance(error, TimeoutError) or type(error).__module__ == "ssl":
@@ -40,13 +40,15 @@ def accept_failed(server: BaseServer, error: OSError) -> None:
     elif error.errno in FATAL:
         # An override of get_request does more than accept, on sockets that may die: only what the listener itself
         # says of itself ends the loop.
-        if server._accepts_plainly or not _is_alive(server):
-            server._listener_error = error
+        if server._core_accepts_plainly or not _is_alive(server):
+            server._core_listener_error = error
+    elif error.errno is None and not server._core_accepts_plainly:
+        return  # an override's own complaint about one client, as socketserver takes it
     else:
         if front is not None:
             front.pause_listening()
-        if not server._exhausted:
-            server._exhausted = error.errno in _EXHAUSTED
+        if not server._core_exhausted:
+            server._core_exhausted = error.errno in _EXHAUSTED
             report(
                 f"{type(server).__name__} on {server.listener_name}: accept",
                 level="warning",
@@ -65,8 +67,8 @@ def _is_alive(server: BaseServer) -> bool:
 def _refuse_truncated(server: BaseServer, error: DatagramTruncated) -> None:
     c = Connection(server, (b"", server.socket), error.client_address)
     c.outcome, c.reason, c.rejected_by = "rejected", str(error).partition(": raise")[0], "max_packet_size"
-    if server._hooks.request_rejected:
-        observe(server._hooks.request_rejected, c)
+    if server._core_hooks.request_rejected:
+        observe(server._core_hooks.request_rejected, c)
     else:
         report(f"{type(server).__name__} on {server.listener_name}", level="warning", text=str(error))
     c.cut()

@@ -123,7 +123,7 @@ class Connection:
     def __init__(self, server: BaseServer, request: Any, client_address: Any) -> None:
         self.id = next(_numbers)
         self.server = server
-        self.hooks: Hooks = server._hooks
+        self.hooks: Hooks = server._core_hooks
         self.limits: Limits = server.limits
         self.request = request
         self.client_address = client_address
@@ -526,7 +526,7 @@ class Connection:
         if self.channel.blocking:
             return function(*arguments)
         self.offloaded = None
-        self.server._offload(self, function, arguments)
+        self.server._core_offload(self, function, arguments)
         while self.offloaded is None:
             # An abort waits for the call to come back: its thread cannot be taken away from it.
             self.operation = OFFLOAD
@@ -633,7 +633,7 @@ class Connection:
         if self.operation != READ or self.channel is None:
             return
         if not self.blocks:
-            self.server._resume_soon(self)
+            self.server._core_resume_soon(self)
         else:
             try:
                 self.channel.end_input()
@@ -649,7 +649,7 @@ class Connection:
         if self._abort is None:
             self._abort = Aborted(reason) if isinstance(reason, str) else reason
         if self.operation and not self.blocks:
-            self.server._resume_soon(self)
+            self.server._core_resume_soon(self)
         else:
             self._interrupt(self.channel)
 

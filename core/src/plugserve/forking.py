@@ -66,9 +66,9 @@ class ForkingMixIn(_Base):
     block_on_close = True
     """Whether `server_close()` waits for the children."""
 
-    _children: dict[int, _Child] | None = None
-    _waiting: deque[Connection] | None = None
-    _warned_of_threads = False
+    _core_children: dict[int, _Child] | None = None
+    _core_waiting: deque[Connection] | None = None
+    _core_warned_of_threads = False
 
     def collect_children(self, *, blocking: bool = False) -> None:
         """Take note of the children that have ended, and give their places to requests that wait.
@@ -77,16 +77,16 @@ class ForkingMixIn(_Base):
             blocking: whether to wait for all of them, no longer than `server_close(timeout=...)` allows.
         """
         for pid in list(self.active_children or ()):
-            self._collect(pid, wait=blocking and self._close_by is None)
-        if blocking and self._close_by is not None:
-            self._collect_until(self._close_by)
+            self._core_collect(pid, wait=blocking and self._core_close_by is None)
+        if blocking and self._core_close_by is not None:
+            self._core_collect_until(self._core_close_by)
 
-    def _collect_until(self, deadline: float) -> None:
+    def _core_collect_until(self, deadline: float) -> None:
         pause = threading.Event()
         while self.active_children and monotonic() < deadline:
             pause.wait(0.01)
             for pid in list(self.active_children):
-                self._collect(pid, wait=False)
+                self._core_collect(pid, wait=False)
         for pid in list(self.active_children or ()):
             # Its connection is all that we may end: what the handler started is its own.
             import signal
@@ -95,9 +95,9 @@ class ForkingMixIn(_Base):
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
                 pass  # ended just now
-            self._collect(pid, wait=True)
+            self._core_collect(pid, wait=True)
 
-    def _collect(self, pid: int, *, wait: bool) -> None:
+    def _core_collect(self, pid: int, *, wait: bool) -> None:
         try:
             ended, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
         except ChildProcessError:
@@ -107,16 +107,16 @@ class ForkingMixIn(_Base):
             return
         if self.active_children is not None:
             self.active_children.discard(pid)
-        child = (self._children or {}).pop(pid, None)
+        child = (self._core_children or {}).pop(pid, None)
         if child is not None:
-            self._finish_child(child, status)
-        waiting = self._waiting
+            self._core_finish_child(child, status)
+        waiting = self._core_waiting
         while waiting and len(self.active_children or ()) < self.max_children:
             c = waiting.popleft()
             if c.state == QUEUED and c.front is not None:
-                c.front.call_soon(partial(self._fork_for, c))
+                c.front.call_soon(partial(self._core_fork_for, c))
 
-    def _finish_child(self, child: _Child, status: int) -> None:
+    def _core_finish_child(self, child: _Child, status: int) -> None:
         if child.watched_by is not None:
             child.watched_by.poller.unregister(child.pidfd)
         if child.pidfd >= 0:
@@ -140,28 +140,28 @@ class ForkingMixIn(_Base):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Fork a child for one request, or let it wait until `max_children` are no longer at work."""
-        c = self._requests.get(id(request))
+        c = self._core_requests.get(id(request))
         if c is None:
             # Somebody accepted it and brings it here: nothing but the child knows its life.
-            self._fork(None, request, client_address)
+            self._core_fork(None, request, client_address)
             return
         if self.active_children and len(self.active_children) >= self.max_children:
             self.collect_children()
         if len(self.active_children or ()) >= self.max_children:
-            if self._waiting is None:
-                self._waiting = deque()
+            if self._core_waiting is None:
+                self._core_waiting = deque()
             c.state = QUEUED
-            self._waiting.append(c)
+            self._core_waiting.append(c)
             return
-        self._fork(c, request, client_address)
+        self._core_fork(c, request, client_address)
 
-    def _fork_for(self, c: Connection) -> None:
+    def _core_fork_for(self, c: Connection) -> None:
         """Fork for a request that had to wait, with the care that its first call would have had."""
         if c.state == QUEUED and c.front is not None:
             c.front.hand_over(c)
 
-    def _fork(self, c: Connection | None, request: Any, client_address: Any) -> None:
-        self._warn_of_threads()
+    def _core_fork(self, c: Connection | None, request: Any, client_address: Any) -> None:
+        self._core_warn_of_threads()
         reading, writing = os.pipe()
         try:
             pid = os.fork()
@@ -172,27 +172,27 @@ class ForkingMixIn(_Base):
         if pid:
             os.close(writing)
             os.set_blocking(reading, False)
-            self._watch(pid, _Child(c, reading, _pidfd(pid)))
+            self._core_watch(pid, _Child(c, reading, _pidfd(pid)))
             if c is not None:
                 c.state = AWAY
                 c.process = pid
             self.close_request(request)
             return
-        self._live_as_child(c, reading, writing, request, client_address)
+        self._core_live_as_child(c, reading, writing, request, client_address)
 
-    def _watch(self, pid: int, child: _Child) -> None:
+    def _core_watch(self, pid: int, child: _Child) -> None:
         if self.active_children is None:
             self.active_children = set()
-        if self._children is None:
-            self._children = {}
+        if self._core_children is None:
+            self._core_children = {}
         self.active_children.add(pid)
-        self._children[pid] = child
-        front = self._front_here()
+        self._core_children[pid] = child
+        front = self._core_front_here()
         if child.pidfd >= 0 and front is not None:
-            front.poller.register(child.pidfd, 1, lambda: self._collect(pid, wait=False))
+            front.poller.register(child.pidfd, 1, lambda: self._core_collect(pid, wait=False))
             child.watched_by = front
 
-    def _live_as_child(
+    def _core_live_as_child(
         self, c: Connection | None, reading: int, writing: int, request: Any, client_address: Any
     ) -> None:
         """Handle the request, report, and end: never returns."""
@@ -200,7 +200,7 @@ class ForkingMixIn(_Base):
         known = c.identity if c is not None else None
         try:
             os.close(reading)
-            self._become_child(c)
+            self._core_become_child(c)
             try:
                 self.finish_request(request, client_address)
                 status = 0
@@ -218,42 +218,42 @@ class ForkingMixIn(_Base):
             finally:
                 os._exit(status)
 
-    def _become_child(self, c: Connection | None) -> None:
+    def _core_become_child(self, c: Connection | None) -> None:
         """Let go of all that belongs to the parent: its loop, its listener, its other clients."""
         if c is not None:
             c.away = True
             c.front = None
-        for front in [*self._fronts.values(), *self._spare_fronts]:
+        for front in [*self._core_fronts.values(), *self._core_spare_fronts]:
             front.poller.close()
-        self._fronts.clear()
-        self._spare_fronts = []
-        for child in (self._children or {}).values():
+        self._core_fronts.clear()
+        self._core_spare_fronts = []
+        for child in (self._core_children or {}).values():
             os.close(child.pipe)
             if child.pidfd >= 0:
                 os.close(child.pidfd)
-        self._children = None
+        self._core_children = None
         self.active_children = None
-        self._waiting = None
-        self._lock = threading.Lock()
+        self._core_waiting = None
+        self._core_lock = threading.Lock()
         if self.is_stream:
             self.socket.close()
-            for other in list(self._requests.values()):
+            for other in list(self._core_requests.values()):
                 if other is not c and other.process is None and hasattr(other.request, "close"):
                     other.request.close()
-        self._requests = RequestTable()
+        self._core_requests = RequestTable()
         if c is not None:
-            self._requests[id(c.request)] = c
+            self._core_requests[id(c.request)] = c
 
     def server_close(self, *, timeout: float | None = None) -> None:
         """Close the listening socket and wait for the children."""
         super().server_close()
-        for c in list(self._waiting or ()):
+        for c in list(self._core_waiting or ()):
             c.abort(ShuttingDown("the server was closed"))
         if self.block_on_close:
             self.collect_children(blocking=True)
 
-    def _warn_of_threads(self) -> None:
-        if self._warned_of_threads:
+    def _core_warn_of_threads(self) -> None:
+        if self._core_warned_of_threads:
             return
         here = threading.current_thread()
         foreign = [
@@ -262,7 +262,7 @@ class ForkingMixIn(_Base):
             if thread is not here and thread is not threading.main_thread() and not is_background(thread)
         ]
         if foreign:
-            self._warned_of_threads = True
+            self._core_warned_of_threads = True
             # To the log: as a Python warning it would refuse the request wherever warnings are made errors.
             report(
                 f"{type(self).__name__} on {self.listener_name}",

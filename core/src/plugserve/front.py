@@ -102,7 +102,7 @@ class Front:
             self._run_calls()
         if self._timers or self._paused_until is not None:
             self._run_timers()
-        if accepting and not self.server._stopping:
+        if accepting and not self.server._core_stopping:
             self._accept()
         else:
             self._streak = 0
@@ -122,7 +122,7 @@ class Front:
         """Accept once; while the queue proves deep, a few times before anything else is looked at."""
         server = self.server
         server._handle_request_noblock()
-        if not server._batches:
+        if not server._core_batches:
             return
         # A listener that is ready turn after turn has a queue; one attempt in vain is what finding out costs, so it
         # is made seldom.
@@ -130,11 +130,11 @@ class Front:
         if self._streak < _DEEP:
             return
         for _ in range(_MOST_ACCEPTS):
-            before = server._accepted
-            if self._listening is None or server._stopping:
+            before = server._core_accepted
+            if self._listening is None or server._core_stopping:
                 return
             server._handle_request_noblock()
-            if server._accepted == before:
+            if server._core_accepted == before:
                 self._streak = 0
                 return
 
@@ -221,7 +221,7 @@ class Front:
             return
         except BaseException:
             self.leave(c)
-            self.server._drop(c)
+            self.server._core_drop(c)
             raise
         if operation == MOVE:
             self.leave(c)
@@ -232,7 +232,7 @@ class Front:
             self.park(c, operation)
 
     def _move(self, c: Connection) -> None:
-        self.server._before_move(c)
+        self.server._core_before_move(c)
         self.hand_over(c)
 
     def hand_over(self, c: Connection) -> None:
@@ -338,7 +338,7 @@ class Front:
 
     def adopt(self, c: Connection, operation: int) -> bool:
         """Take back a suspended request from its place, from any thread. Returns False if the loop does not run."""
-        with self.server._lock:
+        with self.server._core_lock:
             if self.closed or not (self.running or self.server.keeps_front):
                 return False
             c.blocks = False

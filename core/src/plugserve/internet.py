@@ -50,7 +50,7 @@ class TCPServer(BaseServer):
         )
         if _is_ipv6(server_address) and self.address_family is TCPServer.address_family:
             self.address_family = socket.AF_INET6
-        self.socket = self._make_socket()
+        self.socket = self._core_make_socket()
         if bind_and_activate:
             try:
                 self.server_bind()
@@ -59,11 +59,11 @@ class TCPServer(BaseServer):
                 self.server_close()
                 raise
 
-    def _make_socket(self) -> Any:
+    def _core_make_socket(self) -> Any:
         return socket.socket(self.address_family, self.socket_type)
 
     @property
-    def _accepts_plainly(self) -> bool:
+    def _core_accepts_plainly(self) -> bool:
         # An override may do more than accept, and wait for it.
         return self.is_stream and type(self).get_request is TCPServer.get_request
 

@@ -60,7 +60,7 @@ async def live(c: Connection) -> BaseException | None:
     reason, escaping = _admit(c)
     if reason is None and (hooks.open_connection or hooks.authorize):
         reason = await _open(c)
-    if reason is None and (not c.server._handler.straight or c.limits.total is not None):
+    if reason is None and (not c.server._core_handler.straight or c.limits.total is not None):
         reason = await _first_byte(c)
     if reason is not None:
         _reject(c, reason)
@@ -96,7 +96,7 @@ async def live(c: Connection) -> BaseException | None:
 
 def _admit(c: Connection) -> tuple[str | None, BaseException | None]:
     """The limits, the vote, and the server's own method as the last voter."""
-    reason = c.server._requests.refusal(c, c.limits)
+    reason = c.server._core_requests.refusal(c, c.limits)
     if reason is not None:
         c.rejected_by = "limits"
         return reason, None
@@ -156,7 +156,7 @@ async def _first_byte(c: Connection) -> str | None:
     total = c.limits.total
     if total is not None:
         c.deadline = c.server.clock() + total
-    patience = c.server._patience(c)
+    patience = c.server._core_patience(c)
     if patience is None:
         return None
     c.open_channel()
@@ -204,7 +204,7 @@ async def _handle(c: Connection) -> None:
                 current.connection = before
             if c.handler is not None:
                 if server.draining is not None:
-                    server._say_goodbye(c, server.draining)
+                    server._core_say_goodbye(c, server.draining)
                 await c.handler._live()
         except BaseException as exception:
             if wrappers is not None and not c.torn_down:
@@ -267,7 +267,7 @@ def _end(c: Connection) -> None:
         # A child that the handler forked goes on using the connection: close our descriptor, do not shut it down.
         (server.close_request if c.fork_shares else getattr(server, c.ending))(c.request)
     finally:
-        server._forget(c)
+        server._core_forget(c)
 
 
 def _adopt(c: Connection, told: Report) -> None:
@@ -280,7 +280,7 @@ def _adopt(c: Connection, told: Report) -> None:
         observe(c.hooks.handle_error, c)
     if c.outcome == "rejected" and c.hooks.request_rejected:
         observe(c.hooks.request_rejected, c)
-    c.server._forget(c)
+    c.server._core_forget(c)
 
 
 _HANG_UPS = {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.ESHUTDOWN, errno.ENOTCONN}

@@ -17,7 +17,7 @@ class OnFrontMixIn(ThreadingMixIn):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Handle one request here and now, as far as it goes without waiting."""
-        c = self._requests.get(id(request))
+        c = self._core_requests.get(id(request))
         if self.handler_style == "classic" or c is None or c.front is None:
             super().process_request(request, client_address)
         else:

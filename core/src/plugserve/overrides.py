@@ -33,9 +33,9 @@ def _finish_request(method: Callable[..., Any]) -> Callable[..., Any]:
         inner = current.connection
         if inner is not None and inner.server is self:
             return method(self, request, client_address)
-        c = self._requests.get(id(request))
+        c = self._core_requests.get(id(request))
         if c is None:
-            c = self._begin_at_place(request, client_address)
+            c = self._core_begin_at_place(request, client_address)
             if c is None:
                 return None
         elif c.state not in (MOVED, QUEUED):
@@ -49,14 +49,14 @@ def _closing(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         def close(self: BaseServer, request: Any) -> Any:
-            c = self._requests.get(id(request))
+            c = self._core_requests.get(id(request))
             if c is None or c.request is not request or c.state not in (MOVED, QUEUED, DONE):
                 return method(self, request)
             c.ending = name
             if c.state != DONE:
                 # Closed without having been handled, by an override that chose so.
                 c.outcome, c.reason = "aborted", f"{name} was called before the handler"
-                self._drop(c, closing=method)
+                self._core_drop(c, closing=method)
                 return None
             if c.blocks:
                 return end_here(c)
@@ -71,7 +71,7 @@ def _closing(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def _server_activate(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def server_activate(self: BaseServer) -> Any:
-        self._start()
+        self._core_start()
         return method(self)
 
     return server_activate
@@ -80,16 +80,16 @@ def _server_activate(method: Callable[..., Any]) -> Callable[..., Any]:
 def _server_close(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def server_close(self: BaseServer, *, timeout: float | None = None) -> Any:
-        if self._closing:
+        if self._core_closing:
             return method(self)
-        self._closing = True
-        self._close_by = None if timeout is None else monotonic() + timeout
+        self._core_closing = True
+        self._core_close_by = None if timeout is None else monotonic() + timeout
         try:
-            self._release_listener()
+            self._core_release_listener()
             return method(self)
         finally:
-            self._closing = False
-            self._after_close()
+            self._core_closing = False
+            self._core_after_close()
 
     return server_close
 

@@ -30,7 +30,7 @@ def reach_place(c: Connection) -> bool:
         if end.value is not None:
             raise end.value from None
         return False
-    c.server._before_move(c)
+    c.server._core_before_move(c)
     c.state = MOVED
     return True
 

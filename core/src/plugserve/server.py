@@ -90,25 +90,25 @@ class BaseServer:
     ) -> None:
         self.server_address = server_address
         self.RequestHandlerClass = RequestHandlerClass
-        self._handler_facts: _HandlerFacts | None = None
-        self._hooks = Hooks()
+        self._core_handler_facts: _HandlerFacts | None = None
+        self._core_hooks = Hooks()
         self.plugins: Plugins = Plugins(type(self).plugins if plugins is None else plugins)
-        self.options = self._options_of(options)
-        self.limits = limits if limits is not None else self._default_limits()
-        self._name = name
-        self._batches = False
-        self._started = False
-        self._closing = False
-        self._closed = False
-        self._close_by: float | None = None
-        self._requests = RequestTable()
-        self._fronts: dict[int, Front] = {}
-        self._spare_fronts: list[Front] = []
-        self._accepted = 0
-        self._exhausted = False
-        self._listener_error: OSError | None = None
-        self._lock = threading.Lock()
-        self._process = os.getpid()
+        self.options = self._core_options_of(options)
+        self.limits = limits if limits is not None else self._core_default_limits()
+        self._core_name = name
+        self._core_batches = False
+        self._core_started = False
+        self._core_closing = False
+        self._core_closed = False
+        self._core_close_by: float | None = None
+        self._core_requests = RequestTable()
+        self._core_fronts: dict[int, Front] = {}
+        self._core_spare_fronts: list[Front] = []
+        self._core_accepted = 0
+        self._core_exhausted = False
+        self._core_listener_error: OSError | None = None
+        self._core_lock = threading.Lock()
+        self._core_process = os.getpid()
         self.__stop = False
         self.__drain: float | None = None
         self.__is_shut_down = _LoopEnded()
@@ -133,8 +133,8 @@ class BaseServer:
     @property
     def listener_name(self) -> str:
         """The name it was given, or its address."""
-        if self._name is not None:
-            return self._name
+        if self._core_name is not None:
+            return self._core_name
         address = self.server_address
         if isinstance(address, tuple):
             return ":".join(str(part) for part in address[:2])
@@ -156,21 +156,21 @@ class BaseServer:
     @property
     def handler_style(self) -> str:
         """`"classic"`, `"coroutine"` or `"protocol"`."""
-        return self._handler.style
+        return self._core_handler.style
 
     @property
-    def _handler(self) -> _HandlerFacts:
+    def _core_handler(self) -> _HandlerFacts:
         """What the life asks of the handler class; looked up again only when the attribute has been replaced."""
-        facts = self._handler_facts
+        facts = self._core_handler_facts
         if facts is None or facts.handler is not self.RequestHandlerClass:
-            facts = self._handler_facts = _HandlerFacts(self)
+            facts = self._core_handler_facts = _HandlerFacts(self)
         return facts
 
     def clock(self) -> float:
         """Seconds on the clock that deadlines are kept by."""
         return monotonic()
 
-    def _options_of(self, given: Any) -> Any:
+    def _core_options_of(self, given: Any) -> Any:
         declared = getattr(self.handler_class, "Options", None)
         if given is None:
             return declared() if isinstance(declared, type) else None
@@ -182,30 +182,30 @@ class BaseServer:
             )
         return given
 
-    def _default_limits(self) -> Limits:
+    def _core_default_limits(self) -> Limits:
         return Limits.none() if self.handler_style == "classic" else Limits()
 
     # -- starting and stopping -----------------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _core_start(self) -> None:
         """Compile the plugins and let them get ready, once."""
-        if not self._started:
-            self._hooks = self.plugins.compile(self)
-            self._handler_facts = None
-            self._started = True
-            self._closed = False
+        if not self._core_started:
+            self._core_hooks = self.plugins.compile(self)
+            self._core_handler_facts = None
+            self._core_started = True
+            self._core_closed = False
             try:
-                if self._hooks.server_activate:
-                    start(self._hooks.server_activate, _Holder(self))
+                if self._core_hooks.server_activate:
+                    start(self._core_hooks.server_activate, _Holder(self))
             except BaseException:
-                self._stopped()
+                self._core_stopped()
                 raise
 
-    def _stopped(self) -> None:
-        if self._started:
-            self._started = False
-            if self._hooks.server_close:
-                observe(self._hooks.server_close, _Holder(self))
+    def _core_stopped(self) -> None:
+        if self._core_started:
+            self._core_started = False
+            if self._core_hooks.server_close:
+                observe(self._core_hooks.server_close, _Holder(self))
 
     def server_activate(self) -> None:
         """Called by the constructor to get ready for requests. May be overridden."""
@@ -221,48 +221,48 @@ class BaseServer:
 
         Errors: `OSError` when the listening socket turns out to be none; `KeyboardInterrupt`.
         """
-        self._start()
+        self._core_start()
         self.__is_shut_down.clear()
-        front = self._enter()
+        front = self._core_enter()
         try:
             if not self.__stop:
-                self._listener_error = None
+                self._core_listener_error = None
                 if self.is_stream:
-                    self._make_listener_polite()
+                    self._core_make_listener_polite()
                 front.listen(self.fileno())
-                while not (self._stopping or self._closed):
-                    self._turn(front, poll_interval)
-                    if self._listener_error is not None:
+                while not (self._core_stopping or self._core_closed):
+                    self._core_turn(front, poll_interval)
+                    if self._core_listener_error is not None:
                         if self.fileno() >= 0:
-                            raise self._listener_error
+                            raise self._core_listener_error
                         break
             if self.__drain is not None:
-                self._drain(front, self.__drain)
+                self._core_drain(front, self.__drain)
         finally:
             front.stop_listening()
-            self._exit(front)
-            if not self._fronts:
+            self._core_exit(front)
+            if not self._core_fronts:
                 self.__stop = False
                 self.__drain = None
                 self.__is_shut_down.set()
 
-    def _turn(self, front: Front, timeout: float | None) -> None:
+    def _core_turn(self, front: Front, timeout: float | None) -> None:
         """One turn of the loop, and the last guard around it."""
         try:
             front.turn(timeout)
-            if self._hooks.service_actions:
-                observe(self._hooks.service_actions, _Holder(self))
+            if self._core_hooks.service_actions:
+                observe(self._core_hooks.service_actions, _Holder(self))
             self.service_actions()
         except BaseException as exception:
             if ends_the_loop(exception):
                 raise
             if isinstance(exception, OSError) and exception.errno in FATAL and self.fileno() < 0:
-                self._listener_error = exception
+                self._core_listener_error = exception
                 return
             report(f"{type(self).__name__} on {self.listener_name}: the loop", exception)
 
     @property
-    def _stopping(self) -> bool:
+    def _core_stopping(self) -> bool:
         return self.__stop
 
     # Known software sets and reads these two private names of the standard module from outside.
@@ -274,7 +274,7 @@ class BaseServer:
     def __shutdown_request(self, value: bool) -> None:
         self.__stop = value
         if value:
-            for front in list(self._fronts.values()):
+            for front in list(self._core_fronts.values()):
                 front.poller.wake()
 
     def shutdown(self, *, drain: float | None = None) -> None:
@@ -291,28 +291,28 @@ class BaseServer:
         if drain is not None:
             self.__drain = drain
         self.__shutdown_request = True
-        if self._process != os.getpid() or threading.get_ident() in self._fronts:
+        if self._core_process != os.getpid() or threading.get_ident() in self._core_fronts:
             return  # in a child the loop is the parent's; in the loop's own thread waiting would be for ever
         self.__is_shut_down.wait_for_others()
 
-    def _drain(self, front: Front, seconds: float) -> None:
+    def _core_drain(self, front: Front, seconds: float) -> None:
         """Finish what was accepted, until the deadline."""
         deadline = self.clock() + seconds
         if self.is_stream and self.fileno() >= 0:
-            self._serve_backlog(front)
+            self._core_serve_backlog(front)
         front.stop_listening()
         self.draining = deadline
-        for c in list(self._requests.values()):
-            self._say_goodbye(c, deadline)
-        while self._requests and (left := deadline - self.clock()) > 0:
+        for c in list(self._core_requests.values()):
+            self._core_say_goodbye(c, deadline)
+        while self._core_requests and (left := deadline - self.clock()) > 0:
             # Requests at places of their own tell nobody when they end, so look again now and then.
-            self._turn(front, min(left, 0.02))
-        for c in list(self._requests.values()):
+            self._core_turn(front, min(left, 0.02))
+        for c in list(self._core_requests.values()):
             c.abort(ShuttingDown("the server's drain deadline passed"))
-        self._turn(front, 0)
+        self._core_turn(front, 0)
         self.draining = None
 
-    def _say_goodbye(self, c: Connection, deadline: float) -> None:
+    def _core_say_goodbye(self, c: Connection, deadline: float) -> None:
         """Ask one request to come to its end."""
         c.draining = True
         goodbye = getattr(c.handler, "goodbye", None)
@@ -324,14 +324,14 @@ class BaseServer:
                     raise
                 report(f"{self.handler_name}.goodbye", exception)
 
-    def _serve_backlog(self, front: Front) -> None:
+    def _core_serve_backlog(self, front: Front) -> None:
         """Accept what the kernel had accepted already: those clients were promised an answer."""
-        if not self._accepts_plainly or not self._listener_is_polite():
+        if not self._core_accepts_plainly or not self._core_listener_is_polite():
             return
         while True:
-            before = self._accepted
+            before = self._core_accepted
             self._handle_request_noblock()
-            if self._accepted == before:
+            if self._core_accepted == before:
                 return
 
     def service_actions(self) -> None:
@@ -345,41 +345,41 @@ class BaseServer:
                 as `block_on_close` says.
         """
 
-    def _after_close(self) -> None:
+    def _core_after_close(self) -> None:
         """End what is still on the fronts, tell the plugins, give back the descriptors."""
-        self._closed = True
-        with self._lock:
-            running, spares = list(self._fronts.values()), self._spare_fronts
-            self._spare_fronts = []
+        self._core_closed = True
+        with self._core_lock:
+            running, spares = list(self._core_fronts.values()), self._core_spare_fronts
+            self._core_spare_fronts = []
         for front in running:
             front.poller.wake()
         for front in spares:
-            self._close_front(front)
-        self._stopped()
+            self._core_close_front(front)
+        self._core_stopped()
 
-    def _release_listener(self) -> None:
+    def _core_release_listener(self) -> None:
         """Give back what the listening socket leaves behind, while it is still open: only then is it certain that a
         path which leads to the same inode is ours."""
         release, self.release_listener = self.release_listener, None
         if release is not None:
             release()
 
-    def _close_front(self, front: Front) -> None:
+    def _core_close_front(self, front: Front) -> None:
         """End what is parked on a front that nobody runs any more. Output that is on its way may leave."""
         front.enter()
-        for c in list(self._requests.values()):
+        for c in list(self._core_requests.values()):
             if c.front is front and c.parked and not (c.state == CLOSING and c.buffered):
                 c.abort(ShuttingDown("the server was closed"))
         # Real seconds, whatever clock the deadlines are kept by: closing comes to an end.
         deadline = monotonic() + self.limits.close_timeout
-        if self._close_by is not None:
-            deadline = min(deadline, self._close_by)
+        if self._core_close_by is not None:
+            deadline = min(deadline, self._core_close_by)
         while front.parked_now() and monotonic() <= deadline:
-            self._turn(front, 0.05)
+            self._core_turn(front, 0.05)
         front.leave_loop()
-        for c in list(self._requests.values()):
+        for c in list(self._core_requests.values()):
             if c.front is front and c.parked:
-                self._drop(c)
+                self._core_drop(c)
         front.close()
 
     def __enter__(self) -> Self:
@@ -390,35 +390,35 @@ class BaseServer:
 
     # -- the fronts ----------------------------------------------------------------------------------------------------
 
-    def _make_poller(self) -> Any:
+    def _core_make_poller(self) -> Any:
         return make_poller()
 
-    def _enter(self) -> Front:
+    def _core_enter(self) -> Front:
         """The front of the calling thread, from now on running."""
-        with self._lock:
-            front = self._spare_fronts.pop() if self._spare_fronts else Front(self, self._make_poller())
-            self._fronts[threading.get_ident()] = front
+        with self._core_lock:
+            front = self._core_spare_fronts.pop() if self._core_spare_fronts else Front(self, self._core_make_poller())
+            self._core_fronts[threading.get_ident()] = front
         front.enter()
         return front
 
-    def _exit(self, front: Front) -> None:
+    def _core_exit(self, front: Front) -> None:
         """The calling thread leaves its front. With nothing parked on it, it is given back to the system."""
-        with self._lock:
+        with self._core_lock:
             front.leave_loop()
-            self._fronts.pop(threading.get_ident(), None)
-            if front.parked_now() or (self.keeps_front and not self._closing):
-                self._spare_fronts.append(front)
+            self._core_fronts.pop(threading.get_ident(), None)
+            if front.parked_now() or (self.keeps_front and not self._core_closing):
+                self._core_spare_fronts.append(front)
             else:
                 front.close()
 
-    def _front_here(self) -> Front | None:
-        return self._fronts.get(threading.get_ident())
+    def _core_front_here(self) -> Front | None:
+        return self._core_fronts.get(threading.get_ident())
 
-    def _resume_soon(self, c: Connection) -> None:
+    def _core_resume_soon(self, c: Connection) -> None:
         if c.front is not None:
             c.front.resume_soon(c)
 
-    def _offload(self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def _core_offload(self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         assert c.front is not None, "only a request on a front is offloaded"
         c.front.offload(c, function, arguments)
 
@@ -441,52 +441,52 @@ class BaseServer:
 
         A request with layers is seen through them. Lets through what `socketserver` lets through.
         """
-        self._start()
+        self._core_start()
         waits = [seconds for seconds in (self.socket.gettimeout(), self.timeout) if seconds is not None]
         deadline = self.clock() + min(waits) if waits else None
-        front = self._enter()
+        front = self._core_enter()
         try:
             front.listen(self.fileno())
             while True:
-                before = self._accepted
+                before = self._core_accepted
                 if front.turn(None if deadline is None else max(0.0, deadline - self.clock())):
                     front.stop_listening()
-                    if self._accepted != before:
-                        self._see_through(front)
+                    if self._core_accepted != before:
+                        self._core_see_through(front)
                     return None
                 if deadline is not None and self.clock() >= deadline:
                     return self.handle_timeout()
         finally:
             front.stop_listening()
-            self._exit(front)
+            self._core_exit(front)
 
-    def _see_through(self, front: Front) -> None:
+    def _core_see_through(self, front: Front) -> None:
         """Run the loop until the request that was just accepted has been handled, refused or moved."""
         c = front.last
         while c is not None and (c.state in (ARRIVED, QUEUED) or (c.state == HANDLING and c.parked and not c.blocks)):
             front.turn(None)
 
-    def _listener_is_polite(self) -> bool:
+    def _core_listener_is_polite(self) -> bool:
         try:
             return not os.get_blocking(self.fileno())
         except (OSError, AttributeError):
             return False  # a fake, or closed, or Windows
 
     @property
-    def _accepts_plainly(self) -> bool:
+    def _core_accepts_plainly(self) -> bool:
         """Whether `get_request` does nothing but accept."""
         return False
 
-    def _make_listener_polite(self) -> None:
+    def _core_make_listener_polite(self) -> None:
         """Let accept(2) say EAGAIN instead of waiting when somebody else was faster or the client has gone, without
         changing what `socket.gettimeout()` says to people who ask."""
-        if sys.platform != "linux" and not self._accepts_plainly:
+        if sys.platform != "linux" and not self._core_accepts_plainly:
             return  # elsewhere the accepted socket inherits the mode, and only our own get_request undoes that
         try:
             os.set_blocking(self.fileno(), False)
         except (OSError, AttributeError):
             return  # not a descriptor: a test's fake, or a socket on Windows
-        self._batches = self._accepts_plainly
+        self._core_batches = self._core_accepts_plainly
 
     def get_request(self) -> tuple[Any, Any]:
         """Get the request and its client's address. Overridden by `TCPServer` and `UDPServer`."""
@@ -499,35 +499,35 @@ class BaseServer:
         except OSError as error:
             accept_failed(self, error)
             return
-        self._exhausted = False
-        self._accepted += 1
-        front = self._front_here()
+        self._core_exhausted = False
+        self._core_accepted += 1
+        front = self._core_front_here()
         if front is not None:
-            self._begin(front, request, client_address)
+            self._core_begin(front, request, client_address)
             return
-        front = self._enter()
+        front = self._core_enter()
         try:
-            self._begin(front, request, client_address)
-            self._see_through(front)
+            self._core_begin(front, request, client_address)
+            self._core_see_through(front)
         finally:
-            self._exit(front)
+            self._core_exit(front)
 
-    def _begin(self, front: Front, request: Any, client_address: Any) -> None:
+    def _core_begin(self, front: Front, request: Any, client_address: Any) -> None:
         c = front.last = Connection(self, request, client_address)
         c.front = front
-        self._requests[id(request)] = c
+        self._core_requests[id(request)] = c
         c.life = live(c)
         front.advance(c)
 
-    def _begin_at_place(self, request: Any, client_address: Any) -> Connection | None:
+    def _core_begin_at_place(self, request: Any, client_address: Any) -> Connection | None:
         """The life of a request that never came through the loop: somebody accepted it and calls `finish_request`.
 
         It is verified like any other, here and now. Returns None if it was refused.
         """
-        self._start()
+        self._core_start()
         c = Connection(self, request, client_address)
         c.blocks = True
-        self._requests[id(request)] = c
+        self._core_requests[id(request)] = c
         c.life = live(c)
         return c if reach_place(c) else None
 
@@ -574,18 +574,18 @@ class BaseServer:
 
     # -- what the life asks of its server ------------------------------------------------------------------------------
 
-    def _patience(self, c: Connection) -> float | None:
+    def _core_patience(self, c: Connection) -> float | None:
         """How long to wait on the front for the client's first byte: None not at all, 0 as long as the limits let."""
-        handler = self._handler
+        handler = self._core_handler
         if handler.straight or c.blocks:
             return None
         if handler.speaks_first is None:
             return BANNER_PATIENCE
         return None if handler.speaks_first else 0.0
 
-    def _before_move(self, c: Connection) -> None:
+    def _core_before_move(self, c: Connection) -> None:
         """Give the handler its request: untouched where that is the whole truth, an equivalent where it is not."""
-        if not self._handler.classic:
+        if not self._core_handler.classic:
             c.open_channel()
             return
         c.counted = False
@@ -594,19 +594,19 @@ class BaseServer:
         if c.transformed:
             from .request_socket import give_request
 
-            self._requests.remove(c, keep_count=True)
+            self._core_requests.remove(c, keep_count=True)
             c.request = give_request(c)
-            self._requests[id(c.request)] = c
+            self._core_requests[id(c.request)] = c
             c.counted = True
         else:
             c.channel.block()
 
-    def _forget(self, c: Connection) -> None:
+    def _core_forget(self, c: Connection) -> None:
         """Its socket is closed: out of the table."""
-        self._requests.remove(c)
+        self._core_requests.remove(c)
         c.cut()
 
-    def _drop(self, c: Connection, closing: Callable[..., Any] | None = None) -> None:
+    def _core_drop(self, c: Connection, closing: Callable[..., Any] | None = None) -> None:
         """End a life that will not be resumed: its `finally` clauses run, its socket is closed."""
         life, c.life = c.life, None
         c.torn_down = True
@@ -625,9 +625,9 @@ class BaseServer:
             finally:
                 if c.outcome == "open":
                     c.outcome, c.reason = "aborted", "ended by the server"
-                self._forget(c)
-                if self._hooks.connection_closed:
-                    observe(self._hooks.connection_closed, c)
+                self._core_forget(c)
+                if self._core_hooks.connection_closed:
+                    observe(self._core_hooks.connection_closed, c)
                 c.release()
 
 
@@ -673,7 +673,7 @@ class _HandlerFacts:
         self.speaks_first: bool | None = getattr(server.handler_class, "speaks_first", None)
         # A classic handler without layers goes straight to its place, as the seed has it; where others are handled
         # on the front, their own first read waits there just as well.
-        self.straight = not server.handles_on_front and not server._hooks.open_connection
+        self.straight = not server.handles_on_front and not server._core_hooks.open_connection
         if not self.classic:
             self.straight = server.handles_on_front
         if not server.is_stream:

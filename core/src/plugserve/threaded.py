@@ -97,7 +97,7 @@ class ThreadingMixIn(_Base):
         """Start a thread for one request. May be overridden."""
         if self.block_on_close and "_threads" not in vars(self):
             self._threads = _Threads()
-        thread = threading.Thread(target=self._thread_body, args=(request, client_address))
+        thread = threading.Thread(target=self._core_thread_body, args=(request, client_address))
         thread.daemon = self.daemon_threads
         self._threads.append(thread)
         try:
@@ -107,7 +107,7 @@ class ThreadingMixIn(_Base):
             self._threads.discard(thread)
             raise
 
-    def _thread_body(self, request: Any, client_address: Any) -> None:
+    def _core_thread_body(self, request: Any, client_address: Any) -> None:
         try:
             self.process_request_thread(request, client_address)
         finally:
@@ -118,7 +118,7 @@ class ThreadingMixIn(_Base):
         after which their connections are aborted."""
         super().server_close()
         threads = self._threads
-        if not threads.join(self._close_by):
-            for c in list(self._requests.values()):
+        if not threads.join(self._core_close_by):
+            for c in list(self._core_requests.values()):
                 c.abort(ShuttingDown("the server was closed"))
             threads.join(monotonic() + self.limits.close_timeout)

@@ -227,7 +227,7 @@ def hosted(engine: str, handler: Callable[..., Any], *, datagrams: bool = False,
                     client.close()
                 server.server_close(timeout=_PATIENCE)
             return
-        server._warned_of_threads = True  # the test's own threads are there by design
+        server._core_warned_of_threads = True  # the test's own threads are there by design
         thread = threading.Thread(target=server.serve_forever, args=(3600,), name="plugserve-hosted")
         thread.start()
         try:

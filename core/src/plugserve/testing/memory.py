@@ -408,18 +408,18 @@ class MemoryMixIn(OnFrontMixIn, _Base):
 
     network: MemoryNetwork
 
-    def _make_socket(self) -> Any:
+    def _core_make_socket(self) -> Any:
         self.network = vars(self).get("network") or MemoryNetwork()
-        self._ends: dict[int, Any] = {}
+        self._core_ends: dict[int, Any] = {}
         listener = _MemoryListener(self.network)
         listener.replies = deque()
         return listener
 
-    def _make_poller(self) -> Any:
-        return _MemoryPoller(self.network, self._find)
+    def _core_make_poller(self) -> Any:
+        return _MemoryPoller(self.network, self._core_find)
 
-    def _find(self, fd: int) -> Any:
-        return self.socket if fd == self.socket.fileno() else self._ends.get(fd)
+    def _core_find(self, fd: int) -> Any:
+        return self.socket if fd == self.socket.fileno() else self._core_ends.get(fd)
 
     def clock(self) -> float:
         """Seconds on the virtual clock."""
@@ -443,7 +443,7 @@ class MemoryMixIn(OnFrontMixIn, _Base):
         ours = MemorySocket(self.network, to_client, to_server, address, self.server_address, number + 500_000_000)
         ours._never_waits = True
         with self.network.changed:
-            self._ends[number] = theirs
+            self._core_ends[number] = theirs
             self.socket.waiting.append(theirs)
             self.network.changed.notify_all()
         return ours
@@ -462,26 +462,26 @@ class MemoryMixIn(OnFrontMixIn, _Base):
 
     def run(self) -> None:
         """Do everything there is to do at this moment, with the loop's own guards."""
-        self._start()
-        front = self._enter()
+        self._core_start()
+        front = self._core_enter()
         try:
             front.listen(self.fileno())
             while True:
-                self._settle(front)
-                if not self._due(front):
+                self._core_settle(front)
+                if not self._core_due(front):
                     return
-                self._turn(front, 0)
+                self._core_turn(front, 0)
         finally:
             front.stop_listening()
-            self._exit(front)
+            self._core_exit(front)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and do at each moment what is due then."""
         until = self.network.now + seconds
         self.run()
         while True:
-            times = [timers[0][0] for front in self._spare_fronts if (timers := front._timers)]
-            times += [front._paused_until for front in self._spare_fronts if front._paused_until is not None]
+            times = [timers[0][0] for front in self._core_spare_fronts if (timers := front._timers)]
+            times += [front._paused_until for front in self._core_spare_fronts if front._paused_until is not None]
             times = [time for time in times if time <= until]
             with self.network.changed:
                 self.network.now = max(self.network.now, min(times)) if times else until
@@ -490,7 +490,7 @@ class MemoryMixIn(OnFrontMixIn, _Base):
             if not times:
                 return
 
-    def _due(self, front: Front) -> bool:
+    def _core_due(self, front: Front) -> bool:
         now = self.clock()
         with self.network.changed:
             return bool(
@@ -500,38 +500,38 @@ class MemoryMixIn(OnFrontMixIn, _Base):
                 or (front._paused_until is not None and front._paused_until <= now)
             )
 
-    def _settle(self, front: Front) -> None:
+    def _core_settle(self, front: Front) -> None:
         """Wait until every thread that a handler or an offloaded call runs in has ended or waits for its client."""
         with self.network.changed:
             settled = self.network.changed.wait_for(
-                lambda: self._at_work + front._offloads <= self._idle(front), _PATIENCE
+                lambda: self._core_at_work + front._offloads <= self._core_idle(front), _PATIENCE
             )
         if not settled:
             raise TimeoutError("a handler's thread neither ended nor waited for its client")
 
-    def _idle(self, front: Front) -> int:
+    def _core_idle(self, front: Front) -> int:
         """How many of the threads at work cannot go on by themselves, or have handed over to the loop."""
         return sum(not can_go_on() for can_go_on in self.network.waiters) + len(front._calls)
 
-    _at_work = 0
+    _core_at_work = 0
 
-    def _thread_body(self, request: Any, client_address: Any) -> None:
+    def _core_thread_body(self, request: Any, client_address: Any) -> None:
         try:
-            super()._thread_body(request, client_address)
+            super()._core_thread_body(request, client_address)
         finally:
             with self.network.changed:
-                self._at_work -= 1
+                self._core_at_work -= 1
                 self.network.changed.notify_all()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self.handler_style == "classic":
             with self.network.changed:
-                self._at_work += 1
+                self._core_at_work += 1
         try:
             super().process_request(request, client_address)
         except BaseException:
             if self.handler_style == "classic":
-                self._at_work -= 1
+                self._core_at_work -= 1
             raise
 
 
