@@ -63,7 +63,7 @@ def test_a_request_that_is_being_handled_may_finish_after_the_signal(servers: li
             connection.sendall(b"before")
             answers.append(connection.recv(100))
             _stop_me()
-            while not any(connection.draining for connection in list(servers[0]._requests.values())):
+            while not any(connection.draining for connection in list(servers[0]._core_requests.values())):
                 pass
             connection.sendall(b"after")
             answers.append(connection.recv(100))

@@ -10,10 +10,8 @@ child holds, too, does not take it out of an epoll set (epoll(7), "Questions and
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-import traceback
 from collections import deque
 from functools import partial
 from time import monotonic
@@ -210,6 +208,8 @@ class ForkingMixIn(_Base):
                 self.shutdown_request(request)
         except BaseException as exception:
             if not isinstance(exception, (SystemExit, KeyboardInterrupt)):
+                import traceback
+
                 traceback.print_exc()
         finally:
             try:
@@ -291,6 +291,9 @@ def _read_all(pipe: int) -> bytes:
 
 
 def _encode(c: Connection, known: object) -> bytes:
+    import json
+    import traceback
+
     exception = c.exception
     facts: dict[str, Any] = {
         "outcome": c.outcome,
@@ -312,6 +315,8 @@ def _encode(c: Connection, known: object) -> bytes:
 
 
 def _decode(data: bytes, status: int) -> Report:
+    import json
+
     try:
         facts = json.loads(data)
     except ValueError:

@@ -15,7 +15,6 @@ Rules:
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import sys
@@ -367,6 +366,8 @@ def _check_members(name: str, plugin: Any) -> None:
         if options is not None:
             hook = options.get("specname") or attribute if isinstance(options, dict) else attribute
             if hook not in SPECS:
+                import difflib
+
                 near = difflib.get_close_matches(hook, SPECS, 1)
                 raise PluginError(
                     f"plugin {name!r} ({_where(member)}): there is no hook {hook!r}"
