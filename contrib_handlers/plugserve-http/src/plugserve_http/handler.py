@@ -1,0 +1,524 @@
+"""The handlers: thin drivers of `protocol.py`, one loop for both."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from plugserve import ConfigurationError, CoroutineHandler
+
+from .conditions import evaluate, if_range_holds
+from .dates import format_date
+from .files import LISTING_POLICY, Found, Missing, Opening, href, listing_page
+from .media import media_type
+from .protocol import METHODS, Exchange, Header, Request
+from .ranges import Piece, Unsatisfiable, content_range, multipart, parse_ranges
+from .refusal import Refusal
+from .target import path_names
+from .wsgi import AppError, Call, environ_of
+
+__all__ = ["FilesHandler", "WSGIHandler"]
+
+_CHUNK: Final = 65536
+"""Bytes of a body that are read and sent at once."""
+
+_KEEP_ALIVE: Final = 15.0
+"""Seconds that a connection waits for its next request: browsers come back within these for the rest of a page."""
+
+_KEEP_ALIVE_WITH: Final = {"sync": 0.0, "forking": 2.0}
+"""The same with engines where waiting costs more than a thread. With `sync` who waits for nothing in particular keeps
+everybody else out; with `forking` it holds a process, which cannot be told that the server drains."""
+
+_SPOOL: Final = 1024 * 1024
+"""Bytes of a request's body that stay in memory; a longer one is in a temporary file."""
+
+_FACT: Final = 200
+"""Characters of a target that `context.data` keeps."""
+
+_SERVER: Final = ("Server", "plugserve")
+_NOSNIFF: Final = ("X-Content-Type-Options", "nosniff")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """Options of both."""
+
+    keep_alive: float | None = None
+
+    def __post_init__(self) -> None:
+        seconds = self.keep_alive
+        if seconds is None:
+            return
+        if not _is_number(seconds) or not 0 <= seconds < math.inf:
+            raise ConfigurationError(f"option 'keep-alive' is {seconds!r}: give a number of seconds, 0 or more")
+
+
+class _HTTPHandler(CoroutineHandler):
+    """The connection: request after request, each answered by `respond`."""
+
+    speaks_first = False
+
+    options: _Shared
+
+    _closing = False
+    _idle = False
+
+    def now(self) -> float:
+        """Seconds since the epoch. Overridden in tests."""
+        return time.time()
+
+    def max_body(self) -> int:
+        """Bytes that the body of a request may have."""
+        return 0
+
+    async def respond(self, exchange: Exchange, request: Request) -> None:
+        """Answer one request. A `Refusal` may be raised as long as nothing has been sent."""
+        raise NotImplementedError
+
+    def goodbye(self, deadline: float) -> None:
+        """The response at hand is finished, and says that it was the last one; between requests, that is the end."""
+        self._closing = True
+        if self._idle:
+            self.connection.end_input()
+
+    async def handle(self) -> None:
+        """Serve one connection."""
+        if self.context.transport == "tcp":
+            # Otherwise the last piece of a response may wait for the client's delayed acknowledgement of the one before
+            # (RFC 1122, section 4.2.3.2): 40 ms on Linux. What belongs together is written together here anyway.
+            try:
+                self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+            except OSError:
+                pass  # the client has gone, which is found out where it matters
+        exchange, first = Exchange(self.max_body()), True
+        while True:
+            request = None
+            try:
+                request = await self._next(exchange, first=first)
+                if request is None:
+                    return
+                first = False
+                self._note(request, 0)
+                await self.respond(exchange, request)
+            except Refusal as refusal:
+                await self.refuse(exchange, refusal)
+                self._note(request, refusal.status)
+            if not exchange.proceed():
+                return
+
+    async def _next(self, exchange: Exchange, *, first: bool) -> Request | None:
+        while (request := exchange.head()) is None:
+            if exchange.ended:
+                return None
+            if exchange.fresh:
+                # In this order: goodbye() comes from another thread, and looks the other way round.
+                self._idle = True
+                if self._closing:
+                    self.connection.end_input()
+                if not first and not await self.connection.wait_readable(self._patience()):
+                    return None
+            data = await self.connection.read()
+            self._idle = False
+            exchange.receive(data)
+        return request
+
+    def _patience(self) -> float:
+        """Seconds to wait for the next request."""
+        if self.options.keep_alive is not None:
+            return self.options.keep_alive
+        return _KEEP_ALIVE_WITH.get(self.context.engine_name, _KEEP_ALIVE)
+
+    def _note(self, request: Request | None, status: int) -> None:
+        """The facts of the request for plugins, such as a log."""
+        what = f"{request.method} {request.target[:_FACT]}" if request is not None else "-"
+        self.context.data["http"] = f"{what} {status or '-'}"
+
+    # -- responses -------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        exchange: Exchange,
+        request: Request | None,
+        status: int,
+        headers: Iterable[Header],
+        *,
+        reason: str | None = None,
+        close: bool = False,
+    ) -> bytes:
+        """The head of a response, with the headers that all have."""
+        fields = list(headers)
+        given = {name.lower() for name, _ in fields}
+        common = [("Date", format_date(self.now())), _SERVER]
+        fields = [header for header in common if header[0].lower() not in given] + fields
+        close = close or self._closing or self.connection.draining or self._patience() == 0
+        self._note(request, status)
+        return exchange.start(status, fields, reason=reason, close=close)
+
+    async def send(
+        self, exchange: Exchange, request: Request | None, status: int, headers: Iterable[Header], body: bytes
+    ) -> None:
+        """A whole response."""
+        fields = [*headers, ("Content-Length", str(len(body)))]
+        head = self.start(exchange, request, status, fields)
+        if not exchange.sends_body(status):
+            body = b""
+        for offset in range(0, max(1, len(body)), _CHUNK):
+            self.connection.write(head + exchange.data(body[offset : offset + _CHUNK]))
+            head = b""
+            await self.connection.drain()
+        self.connection.write(exchange.end())
+
+    async def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """An error response."""
+        headers = [("Content-Type", "text/plain; charset=utf-8"), _NOSNIFF, *refusal.headers]
+        await self.send(exchange, None, refusal.status, headers, f"{refusal}\n".encode())
+
+    async def fail(self, exchange: Exchange, request: Request) -> None:
+        """Say that something went wrong here, if there is still a way to say it; the client is not told what."""
+        if not exchange.started:
+            await self.refuse(exchange, Refusal(500, "the server's log says why"))
+            self._note(request, 500)
+
+
+class FilesHandler(_HTTPHandler):
+    """Serves the files below a folder."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options(_Shared):
+        """Options of `http-files`.
+
+        Parameters:
+            root: the folder.
+            listing: whether a folder without an index is shown as a page of what is in it.
+            index: name of the file that stands for its folder; `""`: none.
+            hidden: whether names that begin with a dot are served.
+            keep_alive: seconds that a connection waits for its next request; 0: one request each; None: 15, but 2 with
+                the engine `forking` and 0 with `sync`.
+
+        Errors: `ConfigurationError` for a root that is no folder, an index that is no plain name, and values out of
+            range.
+        """
+
+        root: Path | str = "."
+        listing: bool = True
+        index: str = "index.html"
+        hidden: bool = False
+        folder: str = field(init=False, repr=False)
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            # Made absolute now: a program may change its folder later, as a daemon does.
+            folder = os.path.abspath(self.root)
+            if not os.path.isdir(folder):
+                raise ConfigurationError(f"option 'root': {folder} is no folder: give the path of one")
+            if any(char in self.index for char in "/\\\0") or self.index in (".", ".."):
+                raise ConfigurationError(f"option 'index' is {self.index!r}: give the name of a file, without a path")
+            object.__setattr__(self, "folder", folder)
+
+    options: Options
+
+    def boundary(self) -> str:
+        """What parts a multipart body: 128 random bits occur in no file. Overridden in tests."""
+        return secrets.token_hex(16)
+
+    async def respond(self, exchange: Exchange, request: Request) -> None:
+        """Answer with a file, a part of it, or the page of a folder."""
+        if request.method not in METHODS:
+            raise Refusal(501, "this method is not known here")
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(405, "files can be read, and that is all", [("Allow", "GET, HEAD")])
+        path, slash = path_names(request.path.encode("ascii")), request.path.endswith("/")
+        if path is None or (not self.options.hidden and any(name.startswith(".") for name in path)):
+            raise _nothing()
+        opening = Opening(self.options.folder)
+        try:
+            try:
+                found = await self.connection.offload(opening.open, path, slash, self.options.index)
+            except Missing:
+                raise _nothing() from None
+            except PermissionError:
+                raise Refusal(403, "the server may not read this") from None
+            except OSError:
+                await self.fail(exchange, request)
+                raise
+            if found.kind == "redirect":
+                query = f"?{request.query}" if request.query is not None else ""
+                raise Refusal(301, "a folder's path ends with a slash", [("Location", f"{href(path)}{query}")])
+            if found.kind == "folder":
+                await self._list(exchange, request, opening, path)
+            else:
+                await self._send_file(exchange, request, opening, found)
+        finally:
+            opening.close()
+
+    async def _list(self, exchange: Exchange, request: Request, opening: Opening, path: list[str]) -> None:
+        if not self.options.listing:
+            raise _nothing()
+
+        def page() -> bytes:
+            return listing_page(path, *opening.entries(path, hidden=self.options.hidden))
+
+        headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            _NOSNIFF,
+            ("Cache-Control", "no-cache"),
+            ("Content-Security-Policy", LISTING_POLICY),
+        ]
+        try:
+            body = await self.connection.offload(page)
+        except OSError:
+            await self.fail(exchange, request)
+            raise
+        await self.send(exchange, request, 200, headers, body)
+
+    async def _send_file(self, exchange: Exchange, request: Request, opening: Opening, found: Found) -> None:
+        validators, now, kind = found.validators, self.now(), media_type(found.name, "utf-8")
+        headers = [("ETag", validators.etag), ("Last-Modified", format_date(min(validators.modified, now)))]
+        decided = evaluate(request, validators, now)
+        if decided == 304:
+            self.connection.write(self.start(exchange, request, 304, headers) + exchange.end())
+            return
+        if decided is not None:
+            raise Refusal(decided, "the file has changed, or not, contrary to the condition")
+        headers += [("Accept-Ranges", "bytes"), _NOSNIFF]
+        status, pieces = 200, [Piece(b"", 0, found.size)]
+        wanted = request.get("range") if request.method == "GET" else None
+        if wanted is not None and if_range_holds(request, validators, now):
+            try:
+                ranges = parse_ranges(wanted, found.size)
+            except Unsatisfiable:
+                why = f"the file has {found.size} bytes"
+                raise Refusal(416, why, [("Content-Range", f"bytes */{found.size}")]) from None
+            if ranges is not None:
+                status = 206
+                if len(ranges) == 1:
+                    first, last = ranges[0]
+                    headers.append(("Content-Range", content_range(first, last, found.size)))
+                    pieces = [Piece(b"", first, last - first + 1)]
+                else:
+                    boundary = self.boundary()
+                    pieces = multipart(ranges, found.size, kind, boundary)
+                    kind = f"multipart/byteranges; boundary={boundary}"
+        length = sum(len(piece.text) + piece.length for piece in pieces)
+        headers += [("Content-Type", kind), ("Content-Length", str(length))]
+        head = self.start(exchange, request, status, headers)
+        if exchange.sends_body(status):
+            await self._send_pieces(exchange, opening, head, pieces)
+        else:
+            self.connection.write(head)
+        self.connection.write(exchange.end())
+
+    async def _send_pieces(self, exchange: Exchange, opening: Opening, pending: bytes, pieces: list[Piece]) -> None:
+        connection = self.connection
+        for text, first, length in pieces:
+            pending += exchange.data(text)
+            offset, end = first, first + length
+            while offset < end:
+                chunk = await connection.offload(opening.read, offset, min(_CHUNK, end - offset))
+                if not chunk:
+                    # The length has been promised: all that is left is to end the connection before it is reached.
+                    connection.abort("the file became shorter while it was sent")
+                offset += len(chunk)
+                connection.write(pending + exchange.data(chunk))
+                pending = b""
+                await connection.drain()
+        if pending:
+            connection.write(pending)
+
+
+class WSGIHandler(_HTTPHandler):
+    """Serves a WSGI application (PEP 3333)."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options(_Shared):
+        """Options of `http-wsgi`.
+
+        Parameters:
+            app: the application: a callable, or `"module:name"`.
+            script_name: the path that the application is at, such as `/shop`; others get 404. `""`: all paths.
+            max_body: bytes that the body of a request may have.
+            keep_alive: seconds that a connection waits for its next request; 0: one request each; None: 15, but 2 with
+                the engine `forking` and 0 with `sync`.
+
+        Errors: `ConfigurationError` for an application that cannot be loaded, and values out of range.
+        """
+
+        app: Any
+        script_name: str = ""
+        max_body: int = 64 * 1024 * 1024
+        call: Callable[..., Iterable[bytes]] = field(init=False, repr=False)
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            name = self.script_name
+            if name and (not name.startswith("/") or name.endswith("/") or not name.isascii() or "//" in name):
+                raise ConfigurationError(f"option 'script-name' is {name!r}: give a path such as '/shop', or nothing")
+            if not _is_number(self.max_body) or self.max_body % 1 or self.max_body < 0:
+                raise ConfigurationError(
+                    f"option 'max-body' is {self.max_body!r}: give a whole number of bytes, 0 or more"
+                )
+            object.__setattr__(self, "call", _load(self.app))
+
+    options: Options
+
+    def max_body(self) -> int:
+        """As the option says."""
+        return self.options.max_body
+
+    async def respond(self, exchange: Exchange, request: Request) -> None:
+        """Read the body, call the application, and send what it gives."""
+        script_name = self.options.script_name
+        if request.path == "*" and script_name:
+            raise _nothing()
+        path = unquote_to_bytes(request.path).decode("latin-1")
+        if path != script_name and not path.startswith(script_name + "/") and path != "*":
+            raise _nothing()
+        body: SpooledTemporaryFile[bytes]
+        with SpooledTemporaryFile(_SPOOL) as body:
+            length = await self._read_body(exchange, request, body)
+            call = Call(self.options.call, self._environ(request, body, length))
+            try:
+                try:
+                    await self._run(exchange, request, call)
+                finally:
+                    await self._close(call)
+            except Exception as error:
+                if error is call.error:
+                    await self.fail(exchange, request)
+                raise
+            self.connection.write(exchange.end())
+
+    async def _read_body(self, exchange: Exchange, request: Request, body: Any) -> int:
+        length = 0
+        while (part := exchange.body()) != b"":
+            if part is None:
+                interim = exchange.interim()
+                if interim:
+                    self.connection.write(interim)
+                exchange.receive(await self.connection.read())
+            else:
+                length += len(part)
+                body.write(part)
+        body.seek(0)
+        return length
+
+    def _environ(self, request: Request, body: Any, length: int) -> dict[str, Any]:
+        context = self.context
+        tls = context.tls is not None
+        server = _host_and_port(context.local_address) or ("localhost", "443" if tls else "80")
+        environ = environ_of(
+            request,
+            body,
+            length=length,
+            server=server,
+            client=_host_and_port(context.client_address) or ("", ""),
+            script_name=self.options.script_name,
+            scheme="https" if tls else "http",
+            multithread=context.engine_name not in ("sync", "forking"),
+            multiprocess=context.engine_name == "forking",
+        )
+        environ["plugserve.context"] = context
+        return environ
+
+    async def _run(self, exchange: Exchange, request: Request, call: Call) -> None:
+        connection = self.connection
+        pending = b""
+        while (chunk := await connection.offload(call.advance)) is not None:
+            if not chunk:
+                continue  # PEP 3333: the head is not sent before there is something to send
+            if not call.committed:
+                pending = self._commit(exchange, request, call)
+            if exchange.left is not None and len(chunk) > exchange.left:
+                if call.status is not None and exchange.sends_body(call.status[0]):
+                    call.error = AppError("the application gave more body than its Content-Length says")
+                    connection.write(pending + exchange.data(chunk[: exchange.left]))
+                    raise call.error
+                connection.write(pending)
+                return  # HEAD, 204, 304: nobody wants the rest
+            for offset in range(0, len(chunk), _CHUNK):
+                connection.write(pending + exchange.data(chunk[offset : offset + _CHUNK]))
+                pending = b""
+                await connection.drain()
+        if not call.committed:
+            if not any(name.lower() == "content-length" for name, _ in call.headers):
+                call.headers.append(("Content-Length", "0"))
+            connection.write(self._commit(exchange, request, call))
+        if exchange.left:
+            call.error = AppError(f"the application gave {exchange.left} bytes less than its Content-Length says")
+            raise call.error
+
+    def _commit(self, exchange: Exchange, request: Request, call: Call) -> bytes:
+        assert call.status is not None, "advance() sees to it"
+        status, reason = call.status
+        headers = call.headers
+        if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            # 204 must not have one (RFC 9110, section 8.6), and for 304 it would be that of the 200.
+            headers = [header for header in headers if header[0].lower() != "content-length"]
+        head = self.start(exchange, request, status, headers, reason=reason)
+        call.committed = True
+        return head
+
+    async def _close(self, call: Call) -> None:
+        """Whatever happened; with an aborted connection, right here, since nothing is awaited on it any more."""
+        try:
+            if self.connection.aborted is None:
+                await self.connection.offload(call.close)
+        finally:
+            call.close()  # does nothing the second time
+
+
+def _nothing() -> Refusal:
+    return Refusal(404, "there is nothing here")
+
+
+def _host_and_port(address: object) -> tuple[str, str] | None:
+    if isinstance(address, tuple) and len(address) >= 2 and isinstance(address[0], str):
+        return address[0], str(address[1])
+    return None
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is one: options from code have not been looked at by anybody."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _load(app: object) -> Callable[..., Iterable[bytes]]:
+    """Errors: `ConfigurationError`."""
+    if callable(app):
+        return app
+    if not isinstance(app, str):
+        raise ConfigurationError(f"option 'app' is {app!r}: give a callable, or 'module:name'")
+    module, colon, path = app.partition(":")
+    if not (module and colon and path):
+        raise ConfigurationError(f"option 'app' is {app!r}: give 'module:name'")
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)  # an installed script does not look into the folder that it is started in
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"option 'app': there is no module {error.name!r}: install it, or start in the folder that it is in"
+        ) from error
+    except Exception as error:
+        raise ConfigurationError(f"option 'app': {module} cannot be imported: {error!r}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise ConfigurationError(f"option 'app': {module} has no {path!r}: give the name of the application in it")
+        found = getattr(found, name)
+    if not callable(found):
+        raise ConfigurationError(f"option 'app': {app} is a {type(found).__name__}: a WSGI application can be called")
+    result: Callable[..., Iterable[bytes]] = found
+    return result
