@@ -1,0 +1,104 @@
+"""Python's own tests of `socketserver`, and of the modules that stand on it, pass with the module replaced by ours."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .run_stdlib_tests import LIMIT, USERS
+
+RUNNER = Path(__file__).with_name("run_stdlib_tests.py")
+
+NOT_FOR_US = {
+    # It compares `socketserver.__all__` with the names whose `__module__` is "socketserver": ours say where they are
+    # defined. What it checks is checked for us in test_names.py.
+    "test.test_socketserver.MiscTestCase.test_all",
+}
+
+SERVERS = {
+    "test_socketserver": {"MyServer", "BaseErrorTestServer", "ThreadingErrorTestServer", "ForkingErrorTestServer"},
+    "test_httpservers": {"HTTPServer"},
+    "test_xmlrpc": {"SimpleXMLRPCServer", "MyXMLRPCServer"},
+    "test_wsgiref": {"WSGIServer", "MockServer"},
+    "test_logging": {
+        "TestTCPServer",
+        "TestUDPServer",
+        "TestUnixStreamServer",
+        "TestHTTPServer",
+        "ConfigSocketReceiver",
+    },
+}
+"""Python's test modules, and classes of servers that each is known to make: proof that they really were ours."""
+
+
+@pytest.fixture(autouse=True)
+def _test_package() -> None:
+    if importlib.util.find_spec("test") is None or importlib.util.find_spec("test.test_socketserver") is None:
+        message = "this Python comes without its tests: install libpython3-testsuite"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+def _run(folder: Path, module: str, *flags: str, environment: dict[str, str]) -> dict[str, Any]:
+    folder.mkdir()
+    report, output = folder / "report.json", folder / "output.txt"
+    cwd = folder / "cwd"
+    cwd.mkdir()
+    with output.open("w") as sink:
+        subprocess.run(
+            [sys.executable, RUNNER, report, module, *flags],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            timeout=LIMIT + 20,
+            check=False,
+        )
+    if not report.exists():
+        pytest.fail(f"{module} did not come to its end:\n{output.read_text(errors='replace')[-8000:]}")
+    told: dict[str, Any] = json.loads(report.read_text())
+    told["output"] = output.read_text(errors="replace")
+    return told
+
+
+@pytest.mark.timeout(2 * LIMIT + 60)
+@pytest.mark.parametrize("module", SERVERS)
+def test_pythons_own_tests_pass_on_our_module(module: str, tmp_path: Path, replaced: dict[str, str]) -> None:
+    """Every test passes with `socketserver` replaced, but for those that this machine fails or skips with the standard
+    module, too, and the one that compares the names of modules."""
+    ours = _run(tmp_path / "ours", module, "--replaced", environment=replaced)
+    assert len(ours["outcomes"]) > 20
+
+    # Whose classes they were: the module itself, the bases of its users, and no class of the standard one anywhere.
+    assert ours["module"] == "plugserve"
+    assert ours["standard"] == []
+    for name in USERS[:-1]:
+        assert any(base.startswith("plugserve.") for base in ours["bases"][name]), name
+    assert SERVERS[module] <= set(ours["servers"])
+
+    excepted = {name for name in ours["outcomes"] if name in NOT_FOR_US}
+    assert all(ours["outcomes"][name] == "failed" for name in excepted), "it passes: take it out of NOT_FOR_US"
+    odd = {name: outcome for name, outcome in ours["outcomes"].items() if outcome != "passed" and name not in excepted}
+    if odd:
+        # A root user, a machine without IPv6, ...: what the standard module cannot do here we need not.
+        theirs = _run(tmp_path / "theirs", module, "--only", *odd, environment=dict(os.environ))
+        assert theirs["module"] == "socketserver"
+        worse = {name: outcome for name, outcome in odd.items() if theirs["outcomes"].get(name) != outcome}
+        assert not worse, f"{worse}\n{ours['output'][-8000:]}"
+
+
+def test_without_the_replacement_the_proof_would_fail(tmp_path: Path) -> None:
+    """The report of a run on the standard module says so: the classes of `http.server` stand on `socketserver`."""
+    report = _run(tmp_path / "theirs", "test_wsgiref", environment=dict(os.environ))
+    assert report["module"] == "socketserver"
+    assert "socketserver.TCPServer" in report["standard"]
+    assert "socketserver" in report["bases"]["http.server"]
