@@ -240,6 +240,34 @@ def test_several_listeners_are_announced_with_their_ports_and_served(
 
 
 @pytest.mark.parametrize("engine", ["zzthreads", "zzforks"])
+@pytest.mark.parametrize("others", [[], ["zzecho"]], ids=["alone", "with another"])
+def test_a_unix_listener_leaves_no_path_behind(
+    start: Callable[..., Process], tmp_path: Path, engine: str, others: list[str]
+) -> None:
+    """Its path is announced, answers, and is gone when the command has ended."""
+    path = tmp_path / "s"
+    process = start(f"zzecho@unix://{path}", *others, "--engine", engine)
+    assert process.lines[0] == f"zzecho listens on unix://{path}  (try: ncat -U {path})"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(path))
+        client.sendall(b"hello")
+        assert client.recv(100) == b"hello"
+    assert process.end() == (0, "")
+    assert not path.exists()
+
+
+def test_a_unix_path_is_given_back_when_another_address_is_not_to_be_had(site: Path, tmp_path: Path) -> None:
+    """What was bound before the failure does not stay."""
+    if not hasattr(socket, "AF_UNIX"):
+        pytest.skip("needs Unix sockets")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = _serve(f"zzecho@unix://{tmp_path}/s", f"zzecho@127.0.0.1:{taken.getsockname()[1]}")
+    assert done.exit_code == 69
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("engine", ["zzthreads", "zzforks"])
 def test_one_listener_is_served_and_ends_at_ctrl_c(start: Callable[..., Process], engine: str) -> None:
     """SIGINT is an ordinary end: status 0, nothing on standard error."""
     process = start("zzecho", "--engine", engine)

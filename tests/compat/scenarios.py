@@ -964,7 +964,7 @@ OWN_METHODS = (
         "_close",
     ),
     *("_collect", "_offload", "_stopped", "_reject", "_accept", "_handle", "_make_socket", "_live", "start", "stop"),
-    *("clock", "close", "run", "log"),
+    *("close", "run", "log", "name"),
 )
 """Methods that a program may well have in its server class."""
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,19 @@ SERVERS = {
 """Python's test modules, and classes of servers that each is known to make: proof that they really were ours."""
 
 
+def _has_tests() -> bool:
+    try:
+        return importlib.util.find_spec("test.test_socketserver") is not None
+    except ImportError:
+        return False
+
+
 @pytest.fixture(autouse=True)
 def _test_package() -> None:
-    if importlib.util.find_spec("test") is None or importlib.util.find_spec("test.test_socketserver") is None:
-        message = "this Python comes without its tests: install libpython3-testsuite"
+    if not _has_tests():
+        # Debian packages them apart, under this name.
+        package = f"libpython3.{sys.version_info.minor}-testsuite"
+        message = f"{sys.executable} comes without Python's own tests: install {package} (apt-get install {package})"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
@@ -78,22 +88,31 @@ def test_pythons_own_tests_pass_on_our_module(module: str, tmp_path: Path, repla
     ours = _run(tmp_path / "ours", module, "--replaced", environment=replaced)
     assert len(ours["outcomes"]) > 20
 
-    # Whose classes they were: the module itself, the bases of its users, and no class of the standard one anywhere.
     assert ours["module"] == "plugserve"
-    assert ours["standard"] == []
-    for name in USERS[:-1]:
-        assert any(base.startswith("plugserve.") for base in ours["bases"][name]), name
-    assert SERVERS[module] <= set(ours["servers"])
-
     excepted = {name for name in ours["outcomes"] if name in NOT_FOR_US}
     assert all(ours["outcomes"][name] == "failed" for name in excepted), "it passes: take it out of NOT_FOR_US"
     odd = {name: outcome for name, outcome in ours["outcomes"].items() if outcome != "passed" and name not in excepted}
     if odd:
         # A root user, a machine without IPv6, ...: what the standard module cannot do here we need not.
-        theirs = _run(tmp_path / "theirs", module, "--only", *odd, environment=dict(os.environ))
+        theirs = _run(tmp_path / "theirs", module, *_only(odd), environment=dict(os.environ))
         assert theirs["module"] == "socketserver"
-        worse = {name: outcome for name, outcome in odd.items() if theirs["outcomes"].get(name) != outcome}
-        assert not worse, f"{worse}\n{ours['output'][-8000:]}"
+        worse = {name for name, outcome in odd.items() if theirs["outcomes"].get(name) != outcome}
+        if worse:
+            # As Python's own CI does (regrtest --rerun): some of its tests fail on a machine that is busy enough.
+            again = _run(tmp_path / "again", module, "--replaced", *_only(worse), environment=replaced)
+            worse = {name for name in worse if again["outcomes"].get(name) != "passed"}
+        assert not worse, f"{sorted(worse)}\n{ours['output'][-8000:]}"
+
+    # Whose classes they were: the bases of the module's users, the servers made, and no class of the standard one.
+    assert ours["standard"] == []
+    for name in USERS[:-1]:
+        assert any(base.startswith("plugserve.") for base in ours["bases"][name]), name
+    assert SERVERS[module] <= set(ours["servers"])
+
+
+def _only(names: Iterable[str]) -> list[str]:
+    """The flags for these tests; for all, if one is the set-up of a class or module, which is no test by itself."""
+    return [] if any("(" in name for name in names) else ["--only", *names]
 
 
 def test_without_the_replacement_the_proof_would_fail(tmp_path: Path) -> None:

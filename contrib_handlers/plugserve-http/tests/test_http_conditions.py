@@ -91,6 +91,15 @@ def test_http_a_date_of_the_same_second_is_no_strong_validator() -> None:
     assert if_range_holds(request(("if-range", DATE)), STATE, MODIFIED + 1.0)
 
 
+def test_http_a_weak_tag_saves_a_transfer_and_nothing_else() -> None:
+    """Of a file that has only just changed: good for If-None-Match, not for If-Match and If-Range."""
+    weak = Validators('W/"tag"', MODIFIED)
+    for value in ('"tag"', 'W/"tag"'):
+        assert evaluate(request(("if-none-match", value)), weak, NOW) == 304
+        assert evaluate(request(("if-match", value)), weak, NOW) == 412
+        assert not if_range_holds(request(("if-range", value)), weak, NOW)
+
+
 @given(st.integers(0, 253402300799))
 def test_http_dates_survive_the_round_trip(seconds: int) -> None:
     """From 1970 to 9999."""

@@ -60,7 +60,7 @@ def test_http_a_file_comes_with_its_facts(site: Path) -> None:
     answer = ask(site)
     assert (answer.status, answer.body) == (200, b"0123456789abcdef")
     etag = answer.headers.pop("etag")
-    assert re.fullmatch(r'"[0-9a-f]+-10"', etag)
+    assert re.fullmatch(r'"[0-9a-f]+-10-[0-9a-f]+"', etag)
     assert answer.headers == {
         "date": "Fri, 15 Jan 2027 08:00:00 GMT",
         "server": "plugserve",
@@ -81,11 +81,11 @@ def test_http_head_is_get_without_the_body(site: Path, target: str) -> None:
     assert int(head.headers["content-length"]) == len(get.body)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE", "PATCH"])
 def test_http_files_can_only_be_read(site: Path, method: str) -> None:
     """405 says what is allowed."""
     answer = ask(site, method)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert ask(site, "BREW").status == 501
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import plugserve_http.files
 from plugserve.testing import hosted
 from plugserve_http import FilesHandler
-from plugserve_http.files import Found, Missing, Opening, listing_page
+from plugserve_http.files import Entry, Found, Missing, Opening
+from plugserve_http.listing import listing_page
 from plugserve_http.target import path_names
 
 
@@ -184,8 +185,8 @@ def test_http_a_listing_shows_what_would_be_served_and_nothing_else(trapped: Pat
     status, body = ask(trapped, "/")
     assert status == 200
     page = body.decode()
-    assert '<a href="./%3Cb%3E%26%22%27.txt">&lt;b&gt;&amp;&quot;&#x27;.txt</a>' in page
-    assert '<a href="./with%20index/">with index/</a>' in page
+    assert '<a href="./%3Cb%3E%26%22%27.txt"><bdi>&lt;b&gt;&amp;&quot;&#x27;.txt</bdi></a>' in page
+    assert '<a href="./with%20index/"><bdi>with index</bdi>/</a>' in page
     assert '<a href="./link-in">' in page
     assert '<a href="./link-in-folder/">' in page
     for absent in ("link-out", "link-etc", "link-loop", "link-nowhere", "link-device", "pipe", "socket", "../"):
@@ -197,10 +198,12 @@ def test_http_a_listing_shows_what_would_be_served_and_nothing_else(trapped: Pat
 def test_http_a_name_in_a_listing_is_never_a_scheme_or_markup() -> None:
     """`a:b` would be an address of its own, and bytes that are no text must not break the page."""
     name = os.fsdecode(b"\xff")
-    page = listing_page(["<x>"], [("javascript:x", False, 1, 0.0), (name, False, 1, 0.0)], 3).decode()
+    names = ["javascript:x", "a\u202eb\x1b", name]
+    page = listing_page(["<x>"], [Entry(name, False, 1, 0.0) for name in names], 3).decode()
     assert 'href="./javascript%3Ax"' in page
     assert 'href="./%FF"' in page
     assert "<h1>/&lt;x&gt;/</h1>" in page
+    assert ">a\ufffdb\ufffd<" in page
     assert "and 3 more" in page
 
 
@@ -274,7 +277,7 @@ def test_http_any_path_is_inside_or_missing(trapped: Path, parts: list[str], enc
         return
     with Opening(str(trapped)) as opening:
         try:
-            found = opening.open(names, path.endswith("/"), "index.html")
+            found = opening.open(names, path.endswith("/"), ("index.html",))
         except Missing:
             return
         assert isinstance(found, Found)

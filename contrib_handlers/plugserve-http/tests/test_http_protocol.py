@@ -144,6 +144,7 @@ INVALID: dict[str, tuple[bytes, object]] = {
     "an asterisk that is not of OPTIONS": (b"GET * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "CONNECT": (b"CONNECT example.org:443 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "no host in a later minor version": (b"GET / HTTP/1.2\r\n\r\n", 400),
     "two hosts": (GET + b"Host: b\r\n\r\n", 400),
     "a host with a path": (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
     "a host with a blank": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),

@@ -237,7 +237,7 @@ def _bind(listeners: Sequence[_Listener]) -> None:
         except OSError as error:
             failures.append((_UNAVAILABLE, f"{listener.handler_name} on {listener.address}: {_reason(error)}"))
     if failures:
-        _close(listeners)
+        _discard(listeners)
         _fail(max(status for status, _ in failures), *(line for _, line in failures))
 
 
@@ -252,6 +252,15 @@ def _reason(error: OSError) -> str:
     remedy = remedies.get(error.errno or 0)
     text = error.strerror or str(error)
     return f"{text}: {remedy}" if remedy else text
+
+
+def _discard(listeners: Sequence[_Listener]) -> None:
+    """Give the addresses back: close the sockets and remove the paths that were made for them."""
+    from .listening import discard
+
+    for listener in listeners:
+        if listener.socket is not None and listener.socket.fileno() >= 0:
+            discard(listener.socket)
 
 
 def _close(listeners: Sequence[_Listener]) -> None:
@@ -274,6 +283,9 @@ def _run(listeners: Sequence[_Listener]) -> int:
             return serve_processes(makers, ready=announce)
         except ConfigurationError as error:
             _fail(_CONFIGURATION, *str(error).splitlines())
+        finally:
+            # A path is removed by the process that made it.
+            _discard(listeners)
     servers: list[BaseServer] = []
     mistakes = _Mistakes()
     for listener in listeners:
@@ -282,6 +294,7 @@ def _run(listeners: Sequence[_Listener]) -> int:
     if mistakes.lines:
         for server in servers:
             server.server_close()
+        _discard(listeners)
         mistakes.tell()
     return serve_threads(servers, ready=announce)
 
@@ -303,10 +316,12 @@ def _leave(status: int) -> NoReturn:
 
 def _announce(listeners: Sequence[_Listener]) -> None:
     """Tell each listener's address and a command to try."""
+    from .listening import socket_name, transport_of
+
     rows = []
     for listener in listeners:
         assert listener.socket is not None, "it has been bound"
-        where = (listener.address.transport, listener.socket.getsockname(), listener.scheme)
+        where = (transport_of(listener.socket), socket_name(listener.socket), listener.scheme)
         rows.append((listener.handler_name, shown_address(*where), command_for(*where) or ""))
     last = "Ctrl-C lets requests finish and stops; a second one stops at once."
     try:

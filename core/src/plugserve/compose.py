@@ -98,7 +98,7 @@ def make_server(
         OSError: the address cannot be bound.
     """
     from .address import parse_address
-    from .listening import bind, claim_release, transport_of
+    from .listening import bind, claim_release, discard, socket_name, transport_of
 
     if isinstance(engine, str):
         from .discovery import load
@@ -109,7 +109,7 @@ def make_server(
     bound = bind(address) if ready is None else ready
     try:
         made = server_class(transport_of(bound), engine)(
-            bound.getsockname(),
+            socket_name(bound),
             handler,
             bind_and_activate=False,
             plugins=plugins,
@@ -118,7 +118,7 @@ def make_server(
             name=name,
         )
     except BaseException:
-        bound.close()
+        discard(bound)
         raise
     made.socket.close()
     made.socket = bound

@@ -124,7 +124,7 @@ class Connection:
         self.id = next(_numbers)
         self.server = server
         self.hooks: Hooks = server._core_hooks
-        self.limits: Limits = server.limits
+        self.limits: Limits = server._core_limits
         self.request = request
         self.client_address = client_address
         self.peer_address = client_address
@@ -745,7 +745,7 @@ class Connection:
             if not self.server.is_stream:
                 self.total_in, self.total_out = len(self.request[0]), -1
                 return
-            totals = tcp_totals(self.request) if self.server.transport == "tcp" else None
+            totals = tcp_totals(self.request) if type(self.server).transport == "tcp" else None
             self.total_in, self.total_out = totals if totals is not None else (-1, -1)
 
     def cut(self) -> None:

@@ -59,7 +59,7 @@ class Context:
     @property
     def transport(self) -> str:
         """`"tcp"`, `"udp"`, `"unix"`, `"unix-dgram"`, `"unix-seqpacket"`, `"vsock"`, or `"memory"` in tests."""
-        return self._connection.server.transport
+        return type(self._connection.server).transport
 
     @property
     def identity(self) -> Any:

@@ -158,7 +158,7 @@ class ModernHandler:
             raise PlugserveError(
                 f"{type(self).__name__} cannot be made by hand: a server does it. For tests use for_test()"
             )
-        self._set_up(connection, server.options)
+        self._set_up(connection, server._core_options)
         self.request = request
         self.client_address = client_address
         self.server = server

@@ -49,7 +49,7 @@ __all__ = [
     "transport_of",
 ]
 
-BACKLOG: Final = 1024
+_BACKLOG: Final = 1024
 """Connections that may wait to be accepted: a burst of clients, not the 5 of the standard module."""
 _FIRST_SYSTEMD_FD: Final = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
@@ -135,7 +135,7 @@ def discard(sock: socket.socket) -> None:
     sock.close()
 
 
-def max_backlog(wanted: int = BACKLOG) -> int:
+def max_backlog(wanted: int = _BACKLOG) -> int:
     """How many connections may really wait to be accepted.
 
     Parameters:
@@ -172,6 +172,8 @@ def resolve(address: Address) -> list[Address]:
 
     Errors: `ConfigurationError`: the name is not known.
     """
+    from dataclasses import replace
+
     if address.transport not in ("tcp", "udp") or address.host == "*":
         return [address]
     hosts = []
@@ -180,7 +182,7 @@ def resolve(address: Address) -> list[Address]:
         host, _ = socket.getnameinfo(where, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
         if family in (socket.AF_INET, socket.AF_INET6) and host not in hosts:
             hosts.append(host)
-    return [type(address)(address.transport, host=host, port=address.port, options=address.options) for host in hosts]
+    return [replace(address, host=host) for host in hosts]
 
 
 def _bind_internet(address: Address) -> socket.socket:
@@ -335,18 +337,20 @@ def bind_unix(
     check_unix_path(path)
     uid, gid = _user(path, owner), _group(path, group)
     if mode is None or _fchmod_decides:
+        at_first = 0o777 if mode is None else mode if (uid, gid) == (-1, -1) else 0
         if mode is not None:
-            os.fchmod(sock.fileno(), mode if (uid, gid) == (-1, -1) else 0)
+            os.fchmod(sock.fileno(), at_first)
         _put(path, partial(sock.bind, path), remove_stale)
         with closing(_File(path)) as made:
+            if not made.is_socket or made.mode & ~at_first:
+                why = "the new socket was replaced, or its folder keeps no permissions"
+                raise OSError(errno.EADDRINUSE, why, path)
             bound = BoundPath(sock, made, path)
             try:
-                if not made.is_socket:
-                    raise OSError(errno.EADDRINUSE, "the new socket has been replaced")
-                made.dress(uid, gid, mode)
-            except OSError as error:
+                made.dress(uid, gid, mode, path)
+            except OSError:
                 bound.release()
-                raise OSError(error.errno, error.strerror, path) from error
+                raise
     else:
         with _private_folder(path) as folder:
             private = os.path.join(folder, "s")
@@ -354,8 +358,7 @@ def bind_unix(
             sock.bind(private)
             try:
                 with closing(_File(private)) as made:
-                    os.chmod(private, 0)
-                    made.dress(uid, gid, mode)
+                    made.dress(uid, gid, mode, path)
                     bound = BoundPath(sock, made, path)
                     # Unlike a rename, a link never replaces what is there.
                     _put(path, partial(os.link, private, path, follow_symlinks=False), remove_stale)
@@ -414,32 +417,42 @@ class _File:
     of birth tells them apart.
     """
 
-    __slots__ = ("_fd", "_path", "key")
+    __slots__ = ("_fd", "_path", "key", "mode")
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._fd = -1
         if sys.platform == "linux":
             self._fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self.key = _key(os.lstat(path) if self._fd < 0 else os.fstat(self._fd))
+        found = os.lstat(path) if self._fd < 0 else os.fstat(self._fd)
+        self.key = _key(found)
+        self.mode = stat.S_IMODE(found.st_mode)
 
     @property
     def is_socket(self) -> bool:
         """Whether it is one: a link to a socket is none."""
         return stat.S_ISSOCK(self.key[0])
 
-    def dress(self, uid: int, gid: int, mode: int | None) -> None:
-        """Give it away and set its permissions, whatever has its name now."""
+    def dress(self, uid: int, gid: int, mode: int | None, given: str) -> None:
+        """Give it away and set its permissions, whatever has its name by now. Errors name the path that was `given`."""
         handle = f"/proc/self/fd/{self._fd}"
         held = self._fd >= 0 and os.path.exists(handle)
         target = handle if held else self._path
-        if (uid, gid) != (-1, -1):
-            os.chown(target, uid, gid, follow_symlinks=held)
-        # Without /proc, as in a bare chroot, chmod would follow a link that is there by now.
-        if mode is not None and stat.S_IMODE(os.stat(target, follow_symlinks=held).st_mode) != mode:
+
+        def still_there() -> None:
+            # Without /proc, as in a bare chroot, there is only the path, where somebody may have put a link.
             if not held and not self.has_name(target):
-                raise OSError(errno.EADDRINUSE, "the new socket has been replaced")
-            os.chmod(target, mode)
+                raise OSError(errno.EADDRINUSE, "the new socket was replaced")
+
+        try:
+            if (uid, gid) != (-1, -1):
+                still_there()
+                os.chown(target, uid, gid, follow_symlinks=held)
+            if mode is not None and mode != self.mode:
+                still_there()
+                os.chmod(target, mode)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, given) from error
 
     def has_name(self, path: str) -> bool:
         """Whether a path names it."""
@@ -462,7 +475,9 @@ class _File:
         except FileExistsError:
             return  # a third took the place: nothing that may be alive is unlinked, it stays aside
         except OSError:
-            os.rename(aside, path)  # a folder, or somebody else's (proc(5), protected_hardlinks)
+            # A folder, or a socket of somebody else (proc(5), protected_hardlinks), has no second link.
+            if not os.path.lexists(path):
+                os.rename(aside, path)
         else:
             os.unlink(aside)
 
@@ -581,6 +596,7 @@ def _lock(path: str) -> Iterator[None]:
 def _private_folder(path: str) -> Iterator[str]:
     folder = os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
     os.mkdir(folder, 0o700)
+    os.chmod(folder, 0o700)  # a umask may keep even us out
     try:
         yield folder
     finally:

@@ -12,6 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from .connection import ARRIVED, CLOSING, HANDLING, QUEUED, Connection
 from .errors import Aborted, ConfigurationError, PeerError, ShuttingDown
 from .faults import ends_the_loop, report
 from .front import Front
+from .handlers import ModernHandler
 from .hooks import Hooks, Plugins, observe, start
 from .life import BANNER_PATIENCE, hung_up, live
 from .limits import Limits
@@ -92,9 +94,10 @@ class BaseServer:
         self.RequestHandlerClass = RequestHandlerClass
         self._core_handler_facts: _HandlerFacts | None = None
         self._core_hooks = Hooks()
-        self.plugins: Plugins = Plugins(type(self).plugins if plugins is None else plugins)
-        self.options = self._core_options_of(options)
-        self.limits = limits if limits is not None else self._core_default_limits()
+        self.plugins = self._core_plugins = Plugins(type(self).plugins if plugins is None else plugins)
+        # The core reads its own: a subclass may have had attributes of these names for purposes of its own.
+        self.options = self._core_options = self._core_options_of(options)
+        self.limits = self._core_limits = limits if limits is not None else self._core_default_limits()
         self._core_name = name
         self._core_batches = False
         self._core_started = False
@@ -173,7 +176,15 @@ class BaseServer:
     def _core_options_of(self, given: Any) -> Any:
         declared = getattr(self.handler_class, "Options", None)
         if given is None:
-            return declared() if isinstance(declared, type) else None
+            if not isinstance(declared, type):
+                return None
+            if self.handler_style != "classic":
+                return declared()
+            # It may have had a class of this name for a purpose of its own.
+            try:
+                return declared() if is_dataclass(declared) else None
+            except TypeError:
+                return None
         if not isinstance(declared, type):
             raise ConfigurationError(f"{self.handler_name} takes no options: remove options={given!r}")
         if not isinstance(given, declared):
@@ -190,7 +201,7 @@ class BaseServer:
     def _core_start(self) -> None:
         """Compile the plugins and let them get ready, once."""
         if not self._core_started:
-            self._core_hooks = self.plugins.compile(self)
+            self._core_hooks = self._core_plugins.compile(self)
             self._core_handler_facts = None
             self._core_started = True
             self._core_closed = False
@@ -371,7 +382,7 @@ class BaseServer:
             if c.front is front and c.parked and not (c.state == CLOSING and c.buffered):
                 c.abort(ShuttingDown("the server was closed"))
         # Real seconds, whatever clock the deadlines are kept by: closing comes to an end.
-        deadline = monotonic() + self.limits.close_timeout
+        deadline = monotonic() + self._core_limits.close_timeout
         if self._core_close_by is not None:
             deadline = min(deadline, self._core_close_by)
         while front.parked_now() and monotonic() <= deadline:
@@ -561,7 +572,7 @@ class BaseServer:
         prints nothing. Nor is anything printed where a plugin that says `reports_errors = True` was told.
         """
         exception = sys.exception()
-        if any(getattr(plugin, "reports_errors", False) for plugin in self.plugins.values()):
+        if any(getattr(plugin, "reports_errors", False) for plugin in self._core_plugins.values()):
             return
         if exception is None or isinstance(exception, (PeerError, Aborted)) or hung_up(exception, request):
             return
@@ -668,7 +679,9 @@ class _HandlerFacts:
 
     def __init__(self, server: BaseServer) -> None:
         self.handler = server.RequestHandlerClass
-        self.style: str = getattr(server.handler_class, "_style", "classic")
+        cls = server.handler_class
+        modern = isinstance(cls, type) and issubclass(cls, ModernHandler)
+        self.style: str = cls._style if modern else "classic"
         self.classic = self.style == "classic"
         self.speaks_first: bool | None = getattr(server.handler_class, "speaks_first", None)
         # A classic handler without layers goes straight to its place, as the seed has it; where others are handled

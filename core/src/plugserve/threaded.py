@@ -121,4 +121,4 @@ class ThreadingMixIn(_Base):
         if not threads.join(self._core_close_by):
             for c in list(self._core_requests.values()):
                 c.abort(ShuttingDown("the server was closed"))
-            threads.join(monotonic() + self.limits.close_timeout)
+            threads.join(monotonic() + self._core_limits.close_timeout)

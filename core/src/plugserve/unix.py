@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import socket
 from typing import Any
 
@@ -30,16 +29,17 @@ class _OnPath(TCPServer):
     def server_bind(self) -> None:
         """Bind the socket to its path. May be overridden."""
         path: Any = self.server_address
-        if _is_abstract(path):
+        if not path or _is_abstract(path):
+            # An empty name is one, too: Linux then chooses it (unix(7), "Autobind feature").
             if not self.allow_abstract:
                 raise ConfigurationError(
                     f"{path!r} is an abstract name, to which everybody on this machine may connect: use a path, or "
                     f"set allow_abstract = True"
                 )
         elif self.manage_path or (self.socket_mode, self.socket_owner, self.socket_group) != (None, None, None):
-            from .listening import bind_unix, release_unix
+            from .listening import bind_unix, socket_name
 
-            identity = bind_unix(
+            bound = bind_unix(
                 self.socket,
                 path,
                 mode=self.socket_mode,
@@ -47,9 +47,9 @@ class _OnPath(TCPServer):
                 group=self.socket_group,
                 remove_stale=self.manage_path,
             )
-            self.server_address = self.socket.getsockname()
+            self.server_address = socket_name(self.socket)
             if self.manage_path:
-                self.release_listener = functools.partial(release_unix, path, identity)
+                self.release_listener = bound.release
             return
         super().server_bind()
 

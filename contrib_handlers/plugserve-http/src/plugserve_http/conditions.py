@@ -21,7 +21,7 @@ class Validators:
     """What tells one state of a file from another.
 
     Attributes:
-        etag: a strong entity tag, with its quotes.
+        etag: an entity tag with its quotes, and `W/` before them if it is a weak one.
         modified: seconds since the epoch.
     """
 
@@ -64,6 +64,8 @@ def if_range_holds(request: Request, validators: Validators, now: float) -> bool
         return True
     if len(values) > 1:
         return False
+    if validators.etag.startswith("W/"):
+        return False  # neither a weak tag nor a date is exact while the file may still be changing
     if values[0].startswith(('"', "W/")):
         return values[0] == validators.etag
     # A date is a strong validator only if the file cannot have changed again in the same second (section 8.8.2.2).
@@ -88,5 +90,6 @@ def _matches(header: str, etag: str, *, weak: bool) -> bool:
         at = match.end()
         if header[at : at + 1].strip(" \t,"):
             return False
-        found = found or (match[2] == etag and (weak or not match[1]))
+        same = match[2] == etag.removeprefix("W/")
+        found = found or (same and (weak or not (match[1] or etag.startswith("W/"))))
     return found

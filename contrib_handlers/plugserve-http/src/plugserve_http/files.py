@@ -13,20 +13,16 @@ changes the tree meanwhile.
 
 from __future__ import annotations
 
-import base64
 import errno
-import hashlib
-import html
 import os
 import stat
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
-from urllib.parse import quote_from_bytes
+from typing import Final, NamedTuple, Self
 
 from .conditions import Validators
 
-__all__ = ["LISTING_POLICY", "Found", "Missing", "Opening", "href", "listing_page"]
+__all__ = ["Entry", "Found", "Missing", "Opening"]
 
 _DIR_FD: Final = {os.open, os.stat, os.readlink} <= os.supports_dir_fd and os.scandir in os.supports_fd
 _LINKS: Final = 40
@@ -43,11 +39,33 @@ _OPEN: Final = (
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_BINARY", 0)
 )
+_SETTLED: Final = 2.0
+"""Seconds after which a change counts as over. Until then another one could get the same time from the file system, so
+the entity tag is a weak one, as Apache does it (RFC 9110, section 8.8.1)."""
+
+# To pass through a folder the right to search it is enough, and O_PATH does not ask for the right to read it.
+_PASS: Final = _OPEN | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO})
 
 
 class Missing(Exception):
     """There is nothing to be served at that path. The text is for tests; the client is told only that."""
+
+
+class Entry(NamedTuple):
+    """Something in a folder.
+
+    Attributes:
+        name: as the system gives it.
+        folder: whether it leads to one.
+        size: of a file, in bytes.
+        modified: seconds since the epoch.
+    """
+
+    name: str
+    folder: bool
+    size: int
+    modified: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,7 @@ class Found:
         size: in bytes.
         modified: seconds since the epoch.
         modified_ns: the same in nanoseconds.
+        inode: its number: another file of the same name is another state, whatever its time and size.
     """
 
     kind: str
@@ -67,16 +86,19 @@ class Found:
     size: int = 0
     modified: int = 0
     modified_ns: int = 0
+    inode: int = 0
 
-    @property
-    def validators(self) -> Validators:
-        """Of a file: they change with its time or its size."""
-        return Validators(f'"{self.modified_ns:x}-{self.size:x}"', self.modified)
+    def validators(self, now: float) -> Validators:
+        """Of a file.
 
-
-def href(names: list[str]) -> str:
-    """The path of a folder, percent-encoded; never begins with two slashes, which would be another host."""
-    return "/" + "".join(quote_from_bytes(os.fsencode(name), safe="") + "/" for name in names)
+        Parameters:
+            now: the current time, in seconds since the epoch.
+        """
+        tag = f'"{self.modified_ns:x}-{self.size:x}-{self.inode:x}"'
+        if now - self.modified < _SETTLED:
+            tag = f"W/{tag}"
+        # "An origin server [...] MUST NOT generate a Last-Modified date that is later than" Date (section 8.8.2.1).
+        return Validators(tag, min(self.modified, int(now)))
 
 
 class Opening:
@@ -92,13 +114,13 @@ class Opening:
         self.root = os.fsencode(root)
         self._fd = -1
 
-    def open(self, path: list[str], slash: bool, index: str) -> Found:
+    def open(self, path: list[str], slash: bool, index: Sequence[str]) -> Found:
         """Open what is at a path below the root.
 
         Parameters:
             path: from `target.path_names`.
             slash: whether the path ends with a slash, as that of a folder does.
-            index: name of the file that stands for a folder; `""`: none.
+            index: names of files that stand for a folder; the first that is there does.
 
         Errors: `Missing`; `OSError` for what is wrong with the host, permissions included.
         """
@@ -110,15 +132,15 @@ class Opening:
             return _file(path[-1], found)
         if not slash:
             return Found("redirect")
-        if index:
+        for name in index:
             try:
-                entry = self._open([*names, os.fsencode(index)])
+                found = self._open([*names, os.fsencode(name)])
             except Missing:
-                found = self._open(names)
-            else:
-                if stat.S_ISREG(entry.st_mode):
-                    return _file(index, entry)
-                found = self._open(names)
+                continue
+            if stat.S_ISREG(found.st_mode):
+                return _file(name, found)
+        if index:
+            found = self._open(names)
         return Found("folder", modified=int(found.st_mtime), modified_ns=found.st_mtime_ns)
 
     def read(self, offset: int, count: int) -> bytes:
@@ -131,11 +153,10 @@ class Opening:
         os.lseek(self._fd, offset, os.SEEK_SET)
         return os.read(self._fd, count)
 
-    def entries(self, path: list[str], *, hidden: bool) -> tuple[list[tuple[str, bool, int, float]], int]:
+    def entries(self, path: list[str], *, hidden: bool) -> tuple[list[Entry], int]:
         """What is in the folder, as far as it would be served.
 
-        Returns: name, whether it is a folder, size in bytes and time of change of each, folders first; and how many
-        were left out because there are too many.
+        Returns: them, folders first, then by name; and how many were left out because there are too many.
         """
         names = [os.fsencode(name) for name in path]
         found = []
@@ -154,8 +175,8 @@ class Opening:
                     continue
                 folder = stat.S_ISDIR(status.st_mode)
                 if folder or stat.S_ISREG(status.st_mode):
-                    found.append((name, folder, status.st_size, status.st_mtime))
-        found.sort(key=lambda entry: (not entry[1], entry[0].casefold(), entry[0]))
+                    found.append(Entry(name, folder, status.st_size, status.st_mtime))
+        found.sort(key=lambda entry: (not entry.folder, entry.name.casefold(), entry.name))
         return found[:_ENTRIES], max(0, len(found) - _ENTRIES)
 
     def close(self) -> None:
@@ -193,7 +214,8 @@ class Opening:
 
     def _attempt(self, names: list[bytes]) -> os.stat_result | list[bytes]:
         """Walk from the root. Returns the status of what was opened, or the path to try because of a symlink."""
-        folder = os.open(self.root, _OPEN & ~getattr(os, "O_NOFOLLOW", 0) | os.O_DIRECTORY)
+        # The root itself may be a symlink: that is its owner's word.
+        folder = os.open(self.root, (_PASS if names else _OPEN | os.O_DIRECTORY) & ~getattr(os, "O_NOFOLLOW", 0))
         try:
             for index, name in enumerate(names):
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -203,7 +225,7 @@ class Opening:
                 last = index == len(names) - 1
                 if not stat.S_ISDIR(status.st_mode) and not (last and stat.S_ISREG(status.st_mode)):
                     raise Missing("neither a file nor a folder")
-                opened = os.open(name, _OPEN | (0 if last else os.O_DIRECTORY), dir_fd=folder)
+                opened = os.open(name, _OPEN if last else _PASS, dir_fd=folder)
                 os.close(folder)
                 folder = opened
             # Once more, of what is really open: it may have been exchanged since.
@@ -264,59 +286,5 @@ class Opening:
 
 
 def _file(name: str, status: os.stat_result) -> Found:
-    return Found("file", name, status.st_size, int(status.st_mtime_ns // 1_000_000_000), status.st_mtime_ns)
-
-
-_STYLE: Final = (
-    ":root{color-scheme:light dark}"
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "h1{font-size:1.25rem;overflow-wrap:anywhere}table{width:100%;border-collapse:collapse}"
-    "td,th{padding:.25rem .5rem;text-align:left;border-bottom:1px solid #8884}"
-    "td:first-child{overflow-wrap:anywhere}td+td,th+th{text-align:right;white-space:nowrap;"
-    "font-variant-numeric:tabular-nums}a{text-decoration:none}a:hover{text-decoration:underline}"
-)
-
-
-LISTING_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'"
-)
-"""Content-Security-Policy of the page: its own style and nothing else, should a name ever get through."""
-
-
-def listing_page(path: list[str], entries: list[tuple[str, bool, int, float]], more: int) -> bytes:
-    """The page of a folder, UTF-8.
-
-    Parameters:
-        path: the names in its path.
-        entries: name, whether it is a folder, size and time of change of each.
-        more: how many were left out.
-    """
-    shown = "/".join(["", *(_shown(name) for name in path), ""])
-    rows = []
-    if path:
-        rows.append('<tr><td><a href="../">../</a></td><td></td><td></td></tr>')
-    for name, folder, size, changed in entries:
-        slash = "/" if folder else ""
-        # "./", since a name may begin like a scheme ("a:b").
-        link = "./" + quote_from_bytes(os.fsencode(name), safe="") + slash
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(changed))
-        rows.append(
-            f'<tr><td><a href="{link}">{_shown(name)}{slash}</a></td>'
-            f"<td>{'' if folder else format(size, ',')}</td><td>{when}</td></tr>"
-        )
-    if more:
-        rows.append(f"<tr><td>and {more} more</td><td></td><td></td></tr>")
-    page = (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{shown}</title>\n<style>{_STYLE}</style>\n'
-        f"</head>\n<body>\n<h1>{shown}</h1>\n<table>\n"
-        f"<tr><th>Name</th><th>Bytes</th><th>Changed (UTC)</th></tr>\n" + "\n".join(rows) + "\n</table>\n"
-        "</body>\n</html>\n"
-    )
-    return page.encode()
-
-
-def _shown(name: str) -> str:
-    """A file's name for people: whatever is no Unicode in it is replaced."""
-    return html.escape(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    changed = status.st_mtime_ns
+    return Found("file", name, status.st_size, changed // 1_000_000_000, changed, status.st_ino)

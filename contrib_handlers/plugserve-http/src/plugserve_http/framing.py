@@ -208,7 +208,7 @@ class Framing:
         self._payload += self._left
         if self._payload > self._max_body:
             raise Refusal(413, f"the body is longer than {self._max_body} bytes")
-        self._overhead += end + 1
+        self._overhead += end + 3  # with the CR LF behind the data
         if self._overhead > _OVERHEAD + 2 * self._payload:
             raise Refusal(400, "the chunks are too small")
         self._in_chunk, self._in_trailer = bool(self._left), not self._left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import math
 import os
@@ -9,7 +10,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -21,13 +22,14 @@ from plugserve import ConfigurationError, CoroutineHandler
 
 from .conditions import evaluate, if_range_holds
 from .dates import format_date
-from .files import LISTING_POLICY, Found, Missing, Opening, href, listing_page
+from .files import Found, Missing, Opening
+from .listing import LISTING_POLICY, href, listing_page
 from .media import media_type
 from .protocol import METHODS, Exchange, Header, Request
 from .ranges import Piece, Unsatisfiable, content_range, multipart, parse_ranges
 from .refusal import Refusal
 from .target import path_names
-from .wsgi import AppError, Call, environ_of
+from .wsgi import SPOOL, AppError, Call, environ_of
 
 __all__ = ["FilesHandler", "WSGIHandler"]
 
@@ -41,14 +43,18 @@ _KEEP_ALIVE_WITH: Final = {"sync": 0.0, "forking": 2.0}
 """The same with engines where waiting costs more than a thread. With `sync` who waits for nothing in particular keeps
 everybody else out; with `forking` it holds a process, which cannot be told that the server drains."""
 
-_SPOOL: Final = 1024 * 1024
-"""Bytes of a request's body that stay in memory; a longer one is in a temporary file."""
+_RATE: Final = 500
+"""Bytes a second that a request must come at once its time is up, as in Apache's mod_reqtimeout."""
 
 _FACT: Final = 200
 """Characters of a target that `context.data` keeps."""
 
 _SERVER: Final = ("Server", "plugserve")
 _NOSNIFF: Final = ("X-Content-Type-Options", "nosniff")
+_ALLOW: Final = ("Allow", "GET, HEAD, OPTIONS")
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""The host is out of something: the client may come again (RFC 9110, section 15.6.4), and the log says what."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +62,15 @@ class _Shared:
     """Options of both."""
 
     keep_alive: float | None = None
+    request_timeout: float = 20.0
 
     def __post_init__(self) -> None:
         seconds = self.keep_alive
-        if seconds is None:
-            return
-        if not _is_number(seconds) or not 0 <= seconds < math.inf:
+        if seconds is not None and not (_is_number(seconds) and 0 <= seconds < math.inf):
             raise ConfigurationError(f"option 'keep-alive' is {seconds!r}: give a number of seconds, 0 or more")
+        seconds = self.request_timeout
+        if not (_is_number(seconds) and 0 < seconds < math.inf):
+            raise ConfigurationError(f"option 'request-timeout' is {seconds!r}: give a number of seconds above 0")
 
 
 class _HTTPHandler(CoroutineHandler):
@@ -74,6 +82,8 @@ class _HTTPHandler(CoroutineHandler):
 
     _closing = False
     _idle = False
+    _due = 0.0
+    """When the rest of the present request must have arrived, on the server's clock."""
 
     def now(self) -> float:
         """Seconds since the epoch. Overridden in tests."""
@@ -105,6 +115,7 @@ class _HTTPHandler(CoroutineHandler):
         exchange, first = Exchange(self.max_body()), True
         while True:
             request = None
+            self._due = self.connection.server.clock() + self.options.request_timeout
             try:
                 request = await self._next(exchange, first=first)
                 if request is None:
@@ -129,10 +140,20 @@ class _HTTPHandler(CoroutineHandler):
                     self.connection.end_input()
                 if not first and not await self.connection.wait_readable(self._patience()):
                     return None
-            data = await self.connection.read()
+                self._due = self.connection.server.clock() + self.options.request_timeout
+            await self._receive(exchange)
             self._idle = False
-            exchange.receive(data)
         return request
+
+    async def _receive(self, exchange: Exchange) -> None:
+        """Read some of the request. A client that keeps its place open by a byte now and then is told to go: an idle
+        limit alone does not stop it."""
+        left = self._due - self.connection.server.clock()
+        if left <= 0 or not await self.connection.wait_readable(left):
+            raise Refusal(408, "the request took too long to arrive")
+        data = await self.connection.read()
+        self._due += len(data) / _RATE
+        exchange.receive(data)
 
     def _patience(self) -> float:
         """Seconds to wait for the next request."""
@@ -185,11 +206,13 @@ class _HTTPHandler(CoroutineHandler):
         headers = [("Content-Type", "text/plain; charset=utf-8"), _NOSNIFF, *refusal.headers]
         await self.send(exchange, None, refusal.status, headers, f"{refusal}\n".encode())
 
-    async def fail(self, exchange: Exchange, request: Request) -> None:
+    async def fail(self, exchange: Exchange, request: Request, error: BaseException) -> None:
         """Say that something went wrong here, if there is still a way to say it; the client is not told what."""
         if not exchange.started:
-            await self.refuse(exchange, Refusal(500, "the server's log says why"))
-            self._note(request, 500)
+            status = 503 if isinstance(error, OSError) and error.errno in _EXHAUSTED else 500
+            self._closing = True  # the error is raised on, which ends the connection
+            await self.refuse(exchange, Refusal(status, "the server's log says why"))
+            self._note(request, status)
 
 
 class FilesHandler(_HTTPHandler):
@@ -202,10 +225,11 @@ class FilesHandler(_HTTPHandler):
         Parameters:
             root: the folder.
             listing: whether a folder without an index is shown as a page of what is in it.
-            index: name of the file that stands for its folder; `""`: none.
+            index: names of files that stand for their folder; the first that is there does.
             hidden: whether names that begin with a dot are served.
             keep_alive: seconds that a connection waits for its next request; 0: one request each; None: 15, but 2 with
                 the engine `forking` and 0 with `sync`.
+            request_timeout: seconds within which a request must have arrived; a second more for every 500 bytes of it.
 
         Errors: `ConfigurationError` for a root that is no folder, an index that is no plain name, and values out of
             range.
@@ -213,7 +237,7 @@ class FilesHandler(_HTTPHandler):
 
         root: Path | str = "."
         listing: bool = True
-        index: str = "index.html"
+        index: tuple[str, ...] = ("index.html",)
         hidden: bool = False
         folder: str = field(init=False, repr=False)
 
@@ -223,8 +247,12 @@ class FilesHandler(_HTTPHandler):
             folder = os.path.abspath(self.root)
             if not os.path.isdir(folder):
                 raise ConfigurationError(f"option 'root': {folder} is no folder: give the path of one")
-            if any(char in self.index for char in "/\\\0") or self.index in (".", ".."):
-                raise ConfigurationError(f"option 'index' is {self.index!r}: give the name of a file, without a path")
+            index: object = self.index  # from code anything may come
+            names = (index,) if isinstance(index, str) else tuple(self.index)
+            for name in names:
+                if not name or any(char in name for char in "/\\\0") or name in (".", ".."):
+                    raise ConfigurationError(f"option 'index' has {name!r}: give the name of a file, without a path")
+            object.__setattr__(self, "index", names)
             object.__setattr__(self, "folder", folder)
 
     options: Options
@@ -237,8 +265,11 @@ class FilesHandler(_HTTPHandler):
         """Answer with a file, a part of it, or the page of a folder."""
         if request.method not in METHODS:
             raise Refusal(501, "this method is not known here")
+        if request.method == "OPTIONS":
+            self.connection.write(self.start(exchange, request, 204, [_ALLOW]) + exchange.end())
+            return
         if request.method not in ("GET", "HEAD"):
-            raise Refusal(405, "files can be read, and that is all", [("Allow", "GET, HEAD")])
+            raise Refusal(405, "files can be read, and that is all", [_ALLOW])
         path, slash = path_names(request.path.encode("ascii")), request.path.endswith("/")
         if path is None or (not self.options.hidden and any(name.startswith(".") for name in path)):
             raise _nothing()
@@ -250,8 +281,8 @@ class FilesHandler(_HTTPHandler):
                 raise _nothing() from None
             except PermissionError:
                 raise Refusal(403, "the server may not read this") from None
-            except OSError:
-                await self.fail(exchange, request)
+            except OSError as error:
+                await self.fail(exchange, request, error)
                 raise
             if found.kind == "redirect":
                 query = f"?{request.query}" if request.query is not None else ""
@@ -278,14 +309,15 @@ class FilesHandler(_HTTPHandler):
         ]
         try:
             body = await self.connection.offload(page)
-        except OSError:
-            await self.fail(exchange, request)
+        except OSError as error:
+            await self.fail(exchange, request, error)
             raise
         await self.send(exchange, request, 200, headers, body)
 
     async def _send_file(self, exchange: Exchange, request: Request, opening: Opening, found: Found) -> None:
-        validators, now, kind = found.validators, self.now(), media_type(found.name, "utf-8")
-        headers = [("ETag", validators.etag), ("Last-Modified", format_date(min(validators.modified, now)))]
+        now, kind = self.now(), media_type(found.name, "utf-8")
+        validators = found.validators(now)
+        headers = [("ETag", validators.etag), ("Last-Modified", format_date(validators.modified))]
         decided = evaluate(request, validators, now)
         if decided == 304:
             self.connection.write(self.start(exchange, request, 304, headers) + exchange.end())
@@ -351,6 +383,7 @@ class WSGIHandler(_HTTPHandler):
             max_body: bytes that the body of a request may have.
             keep_alive: seconds that a connection waits for its next request; 0: one request each; None: 15, but 2 with
                 the engine `forking` and 0 with `sync`.
+            request_timeout: seconds within which a request must have arrived; a second more for every 500 bytes of it.
 
         Errors: `ConfigurationError` for an application that cannot be loaded, and values out of range.
         """
@@ -386,9 +419,14 @@ class WSGIHandler(_HTTPHandler):
         if path != script_name and not path.startswith(script_name + "/") and path != "*":
             raise _nothing()
         body: SpooledTemporaryFile[bytes]
-        with SpooledTemporaryFile(_SPOOL) as body:
+        with SpooledTemporaryFile(SPOOL) as body:
             length = await self._read_body(exchange, request, body)
-            call = Call(self.options.call, self._environ(request, body, length))
+            call = Call(self.options.call, self._environ(request, body, length), lambda data: transmit(data))
+
+            def transmit(data: bytes) -> None:
+                for piece in self._pieces(exchange, request, call, data):
+                    self.connection.write(piece)
+
             try:
                 try:
                     await self._run(exchange, request, call)
@@ -396,7 +434,7 @@ class WSGIHandler(_HTTPHandler):
                     await self._close(call)
             except Exception as error:
                 if error is call.error:
-                    await self.fail(exchange, request)
+                    await self.fail(exchange, request, error)
                 raise
             self.connection.write(exchange.end())
 
@@ -407,7 +445,7 @@ class WSGIHandler(_HTTPHandler):
                 interim = exchange.interim()
                 if interim:
                     self.connection.write(interim)
-                exchange.receive(await self.connection.read())
+                await self._receive(exchange)
             else:
                 length += len(part)
                 body.write(part)
@@ -428,35 +466,49 @@ class WSGIHandler(_HTTPHandler):
             scheme="https" if tls else "http",
             multithread=context.engine_name not in ("sync", "forking"),
             multiprocess=context.engine_name == "forking",
+            user=None if context.identity is None else str(context.identity),
         )
         environ["plugserve.context"] = context
         return environ
 
     async def _run(self, exchange: Exchange, request: Request, call: Call) -> None:
         connection = self.connection
-        pending = b""
         while (chunk := await connection.offload(call.advance)) is not None:
-            if not chunk:
-                continue  # PEP 3333: the head is not sent before there is something to send
-            if not call.committed:
-                pending = self._commit(exchange, request, call)
-            if exchange.left is not None and len(chunk) > exchange.left:
-                if call.status is not None and exchange.sends_body(call.status[0]):
-                    call.error = AppError("the application gave more body than its Content-Length says")
-                    connection.write(pending + exchange.data(chunk[: exchange.left]))
-                    raise call.error
-                connection.write(pending)
-                return  # HEAD, 204, 304: nobody wants the rest
-            for offset in range(0, len(chunk), _CHUNK):
-                connection.write(pending + exchange.data(chunk[offset : offset + _CHUNK]))
-                pending = b""
+            for piece in self._pieces(exchange, request, call, chunk):
+                connection.write(piece)
                 await connection.drain()
+            if call.committed and call.status is not None and not exchange.sends_body(call.status[0]):
+                return  # HEAD, 204, 304: nobody wants the rest
         if not call.committed:
             if not any(name.lower() == "content-length" for name, _ in call.headers):
                 call.headers.append(("Content-Length", "0"))
             connection.write(self._commit(exchange, request, call))
         if exchange.left:
             call.error = AppError(f"the application gave {exchange.left} bytes less than its Content-Length says")
+            raise call.error
+
+    def _pieces(self, exchange: Exchange, request: Request, call: Call, chunk: bytes) -> Iterator[bytes]:
+        """A part of the body as it goes over the wire, in pieces between which the client may take its time."""
+        if not chunk:
+            return  # PEP 3333: the head is not sent before there is something to send
+        pending = b""
+        if not call.committed:
+            if call.status is None:
+                raise AppError("the application gave a body before it called start_response")
+            pending = self._commit(exchange, request, call)
+        if call.status is not None and not exchange.sends_body(call.status[0]):
+            if pending:
+                yield pending
+            return
+        left = exchange.left
+        for offset in range(0, len(chunk) if left is None else min(len(chunk), left), _CHUNK):
+            end = offset + _CHUNK if left is None else min(offset + _CHUNK, left)
+            yield pending + exchange.data(chunk[offset:end])
+            pending = b""
+        if pending:
+            yield pending
+        if left is not None and len(chunk) > left:
+            call.error = AppError("the application gave more body than its Content-Length says")
             raise call.error
 
     def _commit(self, exchange: Exchange, request: Request, call: Call) -> bytes:

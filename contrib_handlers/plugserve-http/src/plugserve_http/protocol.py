@@ -214,7 +214,8 @@ class Exchange:
                 self._refuse(400, "Content-Length is not one number")
             length = int(values[0])
         hosts = [value for name, value in event.headers if name == b"host"]
-        if len(hosts) > 1 or (hosts and not check_host(hosts[0])):
+        # h11 asks for it in 1.1 only, but a higher minor version is spoken to as 1.1.
+        if len(hosts) > 1 or (not hosts and version != "HTTP/1.0") or (hosts and not check_host(hosts[0])):
             self._refuse(400, "Host is not one host, with a port or without")
         try:
             target = split_target(method, event.target)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
@@ -13,10 +16,17 @@ from wsgiref.util import FileWrapper, is_hop_by_hop
 if TYPE_CHECKING:
     from .protocol import Header, Request
 
-__all__ = ["AppError", "Call", "environ_of"]
+__all__ = ["SPOOL", "AppError", "Call", "environ_of"]
+
+SPOOL: Final = 1024 * 1024
+"""Bytes of a body that stay in memory; a longer one is in a temporary file."""
+
+_PART: Final = 256 * 1024
+"""Bytes of what was written that are taken back at once."""
 
 _STATUS: Final = re.compile(r"([2-9][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PLAIN: Final = re.compile(r"[a-z0-9-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
@@ -38,6 +48,7 @@ def environ_of(
     scheme: str,
     multithread: bool,
     multiprocess: bool,
+    user: str | None = None,
 ) -> dict[str, Any]:
     """The environ of a request.
 
@@ -51,11 +62,14 @@ def environ_of(
         scheme: `"http"` or `"https"`.
         multithread: whether the application may be called by another thread meanwhile.
         multiprocess: whether it may be called by another process meanwhile.
+        user: who the client is, as far as a layer has proved it.
     """
+    # Of `OPTIONS *` there is no path; "*" would be none either (PEP 3333: it begins with a slash, or is empty).
+    path = unquote_to_bytes(request.path).decode("latin-1")[len(script_name) :] if request.path != "*" else ""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": script_name,
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1")[len(script_name) :],
+        "PATH_INFO": path,
         "QUERY_STRING": request.query or "",
         "REQUEST_URI": request.target,
         "SERVER_NAME": server[0],
@@ -75,12 +89,17 @@ def environ_of(
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
     }
+    if user is not None:
+        environ["REMOTE_USER"] = user
+    if scheme == "https":
+        environ["HTTPS"] = "on"
     for name, value in request.headers:
         if name == "content-type":
             environ["CONTENT_TYPE"] = value
-        # `Proxy` would be the variable HTTP_PROXY, which HTTP clients obey (CVE-2016-5385), and a name with `_` would
-        # be taken for one with `-`, behind the back of whoever filters by name. The body has no framing any more.
-        elif "_" in name or name in ("content-length", "expect", "proxy", "transfer-encoding"):
+        # `Proxy` would be the variable HTTP_PROXY, which HTTP clients obey (CVE-2016-5385), and a name with `_`, or
+        # anything else but letters, digits and `-`, could be taken for another one, behind the back of whoever filters
+        # by name. The body has no framing any more.
+        elif not _PLAIN.fullmatch(name) or name in ("content-length", "expect", "proxy", "transfer-encoding"):
             continue
         else:
             key = "HTTP_" + name.upper().replace("-", "_")
@@ -99,16 +118,29 @@ class Call:
     Parameters:
         app: the application.
         environ: see `environ_of`.
+        transmit: sends a part of the body at once, the head before it. Used by `write()` where the application runs in
+            the thread that made this object, which then may wait for the client. In any other thread nobody may touch
+            the connection: what is written is kept, on disk if it is much, and comes out of `advance()`.
 
     These methods run the application's code, so they may block, and may be called from another thread.
     """
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        environ: dict[str, Any],
+        transmit: Callable[[bytes], object] = lambda data: None,
+    ) -> None:
         self._app = app
         self._environ = environ
+        self._transmit = transmit
+        self._home = threading.get_ident()
         self._result: Any = None
         self._iterator: Iterator[bytes] | None = None
-        self._written = b""
+        self._written: SpooledTemporaryFile[bytes] | None = None
+        self._held: bytes | None = None
+        self._wrote = False
+        self._closed = False
         self.status: tuple[int, str] | None = None
         """Code and reason phrase, once the application has called start_response."""
         self.headers: list[Header] = []
@@ -132,25 +164,57 @@ class Call:
         first = self._iterator is None
         if self._iterator is None:
             self._result = self._app(self._environ, self.start_response)
+            if self._closed:
+                # Whoever waited for this call has given up meanwhile.
+                self._closed = False
+                self.close()
+                return None
             self._iterator = iter(self._result)
+        if self._written is not None or self._held is not None:
+            return self._kept()
+        chunk = self._next_chunk()
+        if first and not self._wrote and self.status is not None and not self._has_length():
+            # PEP 3333, "Handling the Content-Length Header": all of it is known.
+            if isinstance(self._result, (list, tuple)):
+                self.headers.append(("Content-Length", str(sum(map(len, self._result)))))
+            elif chunk is not None and self._length() == 1:
+                self.headers.append(("Content-Length", str(len(chunk))))
+        if self._written is not None:
+            self._held = chunk
+            return self._kept()
+        return chunk
+
+    def _next_chunk(self) -> bytes | None:
+        assert self._iterator is not None, "the application has been called"
         chunk = next(self._iterator, None)
-        written = self._take_written()
         if chunk is None:
             if self.status is None:
                 raise AppError("the application did not call start_response: call it before the first byte of the body")
-            return written or None
+            return None
         if not isinstance(chunk, bytes):
             raise AppError(f"the application gave a {type(chunk).__name__} as body: give bytes")
         if self.status is None and chunk:
             raise AppError("the application gave a body before it called start_response")
-        if first and not written and self._length() == 1 and self.status is not None and not self._has_length():
-            # PEP 3333, "Handling the Content-Length Header": all of it is known.
-            self.headers.append(("Content-Length", str(len(chunk))))
-        return written + chunk
+        return chunk
+
+    def _kept(self) -> bytes:
+        """Some of what was written, then what the iterable gave after it."""
+        if self._written is not None:
+            if data := self._written.read(_PART):
+                return data
+            self._written.close()
+            self._written = None
+        held, self._held = self._held, None
+        return held or b""
 
     def close(self) -> None:
-        """Call the iterable's `close()`, as PEP 3333 demands whatever happened."""
+        """Call the iterable's `close()`, once, as PEP 3333 demands whatever happened."""
+        if self._closed:
+            return
+        self._closed = True
         result, self._result, self._iterator = self._result, None, None
+        if self._written is not None:
+            self._written.close()
         if hasattr(result, "close"):
             try:
                 result.close()
@@ -167,7 +231,7 @@ class Call:
         """
         try:
             if exc_info is not None:
-                if self.committed:
+                if self.committed or self._wrote:
                     raise exc_info[1].with_traceback(exc_info[2])
             elif self.status is not None:
                 raise AppError("start_response was called twice: the second call needs exc_info")
@@ -179,15 +243,21 @@ class Call:
         return self._write
 
     def _write(self, data: bytes) -> None:
-        """What start_response returns. There is no awaiting here: what is written is sent with what the iterable gives
-        next."""
+        """What start_response returns: sends at once, or keeps what is written "for transmission" (PEP 3333)."""
         if not isinstance(data, bytes):
             raise AppError(f"write() was given a {type(data).__name__}: give bytes")
-        self._written += data
-
-    def _take_written(self) -> bytes:
-        written, self._written = self._written, b""
-        return written
+        if not data:
+            return
+        self._wrote = True
+        if threading.get_ident() == self._home:
+            self._transmit(data)
+            return
+        if self._written is None:
+            self._written = SpooledTemporaryFile(SPOOL)  # noqa: SIM115  # closed by _kept() or close()
+        place = self._written.tell()
+        self._written.seek(0, os.SEEK_END)
+        self._written.write(data)
+        self._written.seek(place)
 
     def _length(self) -> int | None:
         try:

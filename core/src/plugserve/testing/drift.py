@@ -30,13 +30,20 @@ class Snapshot:
     """The state of this process that a test may not change."""
 
     def __init__(self) -> None:
-        gc.collect()
         self.descriptors = _descriptors()
         self.threads = set(threading.enumerate())
         self.signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
 
     def differences(self) -> list[str]:
         """What has changed since, one sentence each."""
+        found = self._look()
+        if found:
+            # Something may only wait for the collector, which is too dear to be run after each test.
+            gc.collect()
+            found = self._look()
+        return found
+
+    def _look(self) -> list[str]:
         found = []
         for thread in set(threading.enumerate()) - self.threads:
             if is_background(thread):
@@ -44,7 +51,6 @@ class Snapshot:
             thread.join(_PATIENCE)
             if thread.is_alive():
                 found.append(f"the thread {thread.name!r} is still alive")
-        gc.collect()
         ours = _background_descriptors()
         for number, target in _descriptors().items():
             if self.descriptors.get(number) != target and number not in ours and number not in self.descriptors:
