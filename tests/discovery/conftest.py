@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -55,7 +56,10 @@ class Command:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
                 return b"".join(iter(lambda: connection.recv(65536), b""))
-            except (BrokenPipeError, ConnectionResetError):
+            except OSError as error:
+                # A server that refuses may be done before we are: then even shutdown says ENOTCONN.
+                if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+                    raise
                 return b""
 
     def stop(self) -> tuple[int, str]:
