@@ -53,6 +53,15 @@ def test_a_signal_ends_all_servers_and_closes_them(servers: list[Server], number
     assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == before
 
 
+def test_a_signal_that_another_thread_takes_is_heard(servers: list[Server]) -> None:
+    """The kernel may deliver a signal to any thread; the main thread, which waits in a system call, must wake up."""
+
+    def ready() -> None:
+        threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+
+    assert serve_threads(servers, ready=ready) == 0
+
+
 def test_a_request_that_is_being_handled_may_finish_after_the_signal(servers: list[Server]) -> None:
     """A client who was there before is answered while its server drains."""
     answers: list[bytes] = []

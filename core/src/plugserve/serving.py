@@ -37,8 +37,6 @@ _CLOSE: Final = 2.0
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-_CAN_FORK: Final = hasattr(os, "fork")
-
 _FAILED: Final = 70
 """Exit status of a loop that broke down: EX_SOFTWARE of sysexits.h."""
 
@@ -61,8 +59,7 @@ def serve_threads(
     Call it in the main thread. The signal handlers of before are back when it returns.
     """
     failures: list[BaseException] = []
-    bell, ringer = socket.socketpair()
-    ringer.setblocking(False)
+    bell, ringer = _bell()
 
     def ring(word: bytes) -> None:
         try:
@@ -82,7 +79,7 @@ def serve_threads(
     threads = [
         threading.Thread(target=loop, args=(server,), name=f"plugserve {server.listener_name}") for server in servers
     ]
-    with bell, ringer, _signals(lambda: ring(b"!")):
+    with bell, ringer, _signals(lambda: ring(b"!"), wake=ringer):
         try:
             for thread in threads:
                 thread.start()
@@ -91,7 +88,7 @@ def serve_threads(
             while running:
                 words = _wait_for(bell)
                 running -= words.count(b".")
-                if not draining:
+                if not draining and (b"!" in words or b"." in words):
                     # A signal; or a loop has ended by itself, and a half of what was asked for is not what was asked
                     # for. Side by side: the deadline is one for all, and `shutdown` waits for its loop to end.
                     draining = True
@@ -136,8 +133,9 @@ def serve_processes(
             _terminate(child)
 
     pipes = _Pipes()
+    bell, ringer = _bell()
     # The children count signals themselves: the second one ends them at once, the third one ourselves, too.
-    with _signals(pass_on, times=2):
+    with bell, ringer, _signals(pass_on, times=2, wake=ringer, children=True):
         # A signal that comes in between is for all children, those included that are still to be made.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
@@ -150,18 +148,21 @@ def serve_processes(
                 children.append(child)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        if pipes.all_ready(len(children)):
+        if pipes.all_ready(len(children), bell):
             ready()
         statuses: list[int] = []
-        while children:
-            # A signal interrupts the wait: pass_on runs, and the wait goes on (PEP 475).
-            child, status = os.waitpid(-1, 0)
-            if child in children:
-                children.remove(child)
-                statuses.append(os.waitstatus_to_exitcode(status))
-                if not told:
-                    # A half of what was asked for is not what was asked for.
-                    pass_on()
+        while True:
+            for child in list(children):
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    children.remove(child)
+                    statuses.append(os.waitstatus_to_exitcode(status))
+            if not children:
+                break
+            if statuses and not told:
+                # A half of what was asked for is not what was asked for.
+                pass_on()
+            _wait_for(bell)
         pipes.close()
     return max(status if status >= 0 else 128 - status for status in statuses)
 
@@ -183,10 +184,16 @@ class _Pipes:
         """In the parent: the reading end is the child's."""
         os.close(self.lifeline)
 
-    def all_ready(self, count: int) -> bool:
+    def all_ready(self, count: int, bell: socket.socket) -> bool:
         """In the parent: wait until each child serves. Returns False if one ended before it did."""
         os.close(self.say_ready)
-        while count and (words := os.read(self.ready, count)):
+        while count:
+            _wait_for(bell, self.ready)
+            if not select.select([self.ready], [], [], 0)[0]:
+                continue  # a signal: its handler has run
+            words = os.read(self.ready, count)
+            if not words:
+                break
             count -= len(words)
         os.close(self.ready)
         return not count
@@ -223,6 +230,8 @@ def _be_a_child(maker: Callable[[], BaseServer], drain: float, pipes: _Pipes) ->
     status = _FAILED
     try:
         # Ctrl-C reaches the whole group of processes; what it means is for the parent to say, with SIGTERM.
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -275,9 +284,19 @@ def _terminate(child: int) -> None:
 
 @contextmanager
 def _signals(
-    first: Callable[[], object], *, times: int = 1, last: Callable[[], object] = lambda: None
+    first: Callable[[], object],
+    *,
+    times: int = 1,
+    last: Callable[[], object] = lambda: None,
+    wake: socket.socket | None = None,
+    children: bool = False,
 ) -> Iterator[None]:
-    """Call `first` at a signal, as often as `times`; at the next one call `last` and end the program."""
+    """Call `first` at a signal, as often as `times`; at the next one call `last` and end the program.
+
+    `wake` gets a byte at every signal, also at the end of a child if `children`. The functions alone are not enough
+    for a thread that waits: Python calls them between two of its instructions, so one that comes right before the
+    system call would find nobody until that returns (`signal.set_wakeup_fd`).
+    """
     owner = os.getpid()
     count = 0
 
@@ -295,7 +314,11 @@ def _signals(
         else:
             first()
 
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    if children:
+        before[signal.SIGCHLD] = signal.getsignal(signal.SIGCHLD)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+    descriptor = -1 if wake is None else signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     for number in _SIGNALS:
         # Ignored from the start, as a shell without job control does for what runs in the background: leave it so.
         if before[number] is not signal.SIG_IGN:
@@ -303,12 +326,24 @@ def _signals(
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for changed, handler in before.items():
+            signal.signal(changed, handler)
+        if wake is not None:
+            signal.set_wakeup_fd(descriptor)
 
 
-def _wait_for(bell: socket.socket) -> bytes:
-    """Wait for somebody to ring. On Windows no signal interrupts select(), so look up now and then."""
-    while not select.select([bell], [], [], None if _CAN_FORK else 0.5)[0]:
-        pass
-    return bell.recv(4096)
+def _bell() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a line: words that are sent into the second come out of the first, neither ever waits to send."""
+    bell, ringer = socket.socketpair()
+    ringer.setblocking(False)
+    bell.setblocking(False)
+    return bell, ringer
+
+
+def _wait_for(bell: socket.socket, *others: int) -> bytes:
+    """Wait until somebody rings, or one of the other descriptors is readable; gives back what was rung."""
+    select.select([bell.fileno(), *others], [], [])
+    try:
+        return bell.recv(4096)
+    except BlockingIOError:
+        return b""
