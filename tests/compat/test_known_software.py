@@ -577,20 +577,20 @@ def test_a_child_forked_by_a_handler_ends_with_its_own_status(
     error: BaseException, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """An exception is told in the child through `handle_error`; `sys.exit(n)` ends it with n; no second server."""
-    children: list[int] = []
+    children: queue.Queue[int] = queue.Queue()
 
     class Handler(plugserve.BaseRequestHandler):
         def handle(self) -> None:
             pid = os.fork()
             if pid:
-                children.append(pid)
+                children.put(pid)
                 return
             raise error
 
     server = plugserve.TCPServer(LOCAL, Handler)
     with serving(server), connect(server) as client:
         assert drain(client) == b""
-        assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == status
+        assert os.waitstatus_to_exitcode(os.waitpid(children.get(timeout=PATIENCE), 0)[1]) == status
     assert ("ValueError: in the child" in capfd.readouterr().err) == isinstance(error, ValueError)
 
 
