@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +15,6 @@ from textwrap import dedent
 import pytest
 from click.testing import CliRunner, Result
 
-from plugserve import __version__
 from plugserve.cli import main
 
 MODULE = """
@@ -101,7 +101,7 @@ class Process:
         assert self.process.stdout is not None
         self.lines: list[str] = []
         for line in self.process.stdout:
-            if line.startswith("Ctrl-C"):
+            if line.startswith("plugserve ready"):
                 break
             self.lines.append(line.rstrip())
 
@@ -115,8 +115,16 @@ class Process:
         """Send a signal; gives back the exit status and what stands on standard error."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=30)
+        rest, errors = self.process.communicate(timeout=30)
+        self.lines += rest.splitlines()
         return self.process.returncode, errors
+
+
+def facts_of(line: str) -> dict[str, str]:
+    """What a line for programs says, taken apart as such a program would."""
+    program, event, *facts = shlex.split(line)
+    assert program == "plugserve"
+    return {"event": event, **dict(fact.split("=", 1) for fact in facts)}
 
 
 @pytest.fixture
@@ -136,11 +144,6 @@ def start(site: Path) -> Iterator[Callable[..., Process]]:
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
-
-
-def test_the_version_is_that_of_the_core() -> None:
-    """`--version` names the program and its version."""
-    assert _run("--version").output == f"plugserve {__version__}\n"
 
 
 def test_the_help_shows_commands_to_copy() -> None:
@@ -170,21 +173,22 @@ def test_all_mistakes_are_told_at_once_each_in_a_line(site: Path) -> None:
         "plugserve: no handler named 'zzecko' is installed: did you mean 'zzecho' (zzcli 1.0)?",
         "plugserve: no engine named 'zztreads' is installed: did you mean 'zzthreads' (zzcli 1.0)?",
         "plugserve: no plugin named 'zzgait' is installed: did you mean 'zzgate' (zzcli 1.0)?",
+        "plugserve: handler 'zzfiles' of zzcli 1.0: option 'root' is missing: give it str",
     ]
 
 
 def test_wrong_options_and_addresses_are_told_at_once(site: Path) -> None:
-    """Values are looked at together once all names are right; what two listeners share is told once."""
+    """Each listener is looked at as a whole; what two of them share is told once."""
     done = _serve(
         "zzecho@1.2.3.4:5:6:x,127.0.0.1:0", "zzfiles", "--with", "zzgate:limit=few", "--option", "max-age=old"
     )
     assert done.exit_code == 78
     lines = done.stderr.splitlines()
     assert len(lines) == 4
-    assert "handler 'zzfiles' of zzcli 1.0: option 'root' is missing: give it str" in lines[0]
-    assert "handler 'zzfiles' of zzcli 1.0: option 'max-age' ('old'): input should be a valid integer" in lines[1]
-    assert "1.2.3.4:5:6:x" in lines[2]
-    assert "plugin 'zzgate' of zzcli 1.0: option 'limit' ('few'): input should be a valid integer" in lines[3]
+    assert "1.2.3.4:5:6:x" in lines[0]
+    assert "plugin 'zzgate' of zzcli 1.0: option 'limit' ('few'): input should be a valid integer" in lines[1]
+    assert "handler 'zzfiles' of zzcli 1.0: option 'root' is missing: give it str" in lines[2]
+    assert "handler 'zzfiles' of zzcli 1.0: option 'max-age' ('old'): input should be a valid integer" in lines[3]
 
 
 def test_a_plugin_that_refuses_to_start_is_a_mistake_in_words(site: Path) -> None:
@@ -214,6 +218,34 @@ def test_an_address_in_use_is_status_69_with_what_to_do(site: Path) -> None:
     assert "choose another port" in line
 
 
+def test_a_name_is_served_on_all_its_addresses(start: Callable[..., Process]) -> None:
+    """`localhost` with a port is 127.0.0.1, and ::1 where the machine has it; each is told."""
+    expected = {host for host in ("127.0.0.1", "::1") if _has(host)} & {
+        str(found[4][0]) for found in socket.getaddrinfo("localhost", 0)
+    }
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = start(f"zzecho@localhost:{port}", "--engine", "zzthreads")
+    addresses = [facts_of(line)["address"] for line in process.lines]
+    assert sorted(addresses) == sorted(
+        f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}" for host in expected
+    )
+    for host in expected:
+        with socket.create_connection((host, port), timeout=20) as client:
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"
+
+
+def _has(host: str) -> bool:
+    """Whether this machine has an address."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
 # -- serving -----------------------------------------------------------------------------------------------------------
 
 
@@ -223,17 +255,31 @@ def test_several_listeners_are_announced_with_their_ports_and_served(
 ) -> None:
     """Port 0 is told as the port taken, each with a command; SIGTERM ends all of them, with status 0."""
     process = start("zzecho@tcp://127.0.0.1:0,udp://127.0.0.1:0", "zzfiles", "--engine", engine, "--option", "root=x")
-    shown = re.sub(r":\d+|(?<=0\.0\.1) \d+", ":PORT", "\n".join(process.lines))
-    assert shown.splitlines() == [
-        "zzecho listens on tcp://127.0.0.1:PORT  (try: ncat 127.0.0.1:PORT)",
-        "zzecho listens on udp://127.0.0.1:PORT  (try: ncat -u 127.0.0.1:PORT)",
-        "zzfiles listens on http://127.0.0.1:PORT/  (try: curl http://127.0.0.1:PORT/)",
+    facts = [facts_of(line) for line in process.lines]
+    ports = [one["address"].rpartition(":")[2] for one in facts]
+    common = {"event": "up", "engine": engine, "pid": str(process.process.pid)}
+    assert facts == [
+        common
+        | {"listener": name, "handler": name, "address": f"{transport}://127.0.0.1:{port}", "try": f"{tool} {port}"}
+        | more
+        for name, transport, tool, port, more in (
+            ("zzecho", "tcp", "ncat 127.0.0.1", ports[0], {}),
+            ("zzecho", "udp", "ncat -u 127.0.0.1", ports[1], {}),
+            (
+                *("zzfiles", "tcp", "curl", ports[2]),
+                {"url": f"http://127.0.0.1:{ports[2]}/", "try": f"curl http://127.0.0.1:{ports[2]}/"},
+            ),
+        )
     ]
     for line in (0, 2):
         with process.connect(line) as client:
             client.sendall(b"hello")
             assert client.recv(100) == b"hello"
     assert process.end() == (0, "")
+    # Those with a process of their own end in any order.
+    assert sorted(process.lines[3:]) == sorted(
+        f"plugserve down listener={one['listener']} address={one['address']} status=0" for one in facts
+    )
     for line in (0, 2):
         with pytest.raises(ConnectionRefusedError):
             process.connect(line)
@@ -247,7 +293,8 @@ def test_a_unix_listener_leaves_no_path_behind(
     """Its path is announced, answers, and is gone when the command has ended."""
     path = tmp_path / "s"
     process = start(f"zzecho@unix://{path}", *others, "--engine", engine)
-    assert process.lines[0] == f"zzecho listens on unix://{path}  (try: ncat -U {path})"
+    told = facts_of(process.lines[0])
+    assert (told["address"], told["try"]) == (f"unix://{path}", f"ncat -U {path}")
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(20)
         client.connect(str(path))

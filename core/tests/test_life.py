@@ -12,6 +12,7 @@ from plugserve import (
     CoroutineHandler,
     DatagramRequestHandler,
     Limits,
+    PlugserveError,
     ProtocolHandler,
     StreamRequestHandler,
     hookimpl,
@@ -105,6 +106,30 @@ def converse(host: Host, stack: str, cut: int | None = None) -> bytes:
         client.send(sent[cut:])
     client.end()
     return decoded(stack, client.rest())
+
+
+class Farewell(ProtocolHandler):
+    def receive(self, data: bytes) -> bytes:
+        self.close()
+        return b"bye"
+
+
+@pytest.mark.parametrize("engine", STREAM_ENGINES)
+def test_what_a_protocol_handler_returns_after_close_is_still_sent(engine: str) -> None:
+    """To say farewell and to close is one thought, in whatever order it is written; then the connection ends."""
+    with hosted(engine, Farewell) as host:
+        client = host.connect()
+        client.send(b"x")
+        assert client.rest() == b"bye"
+
+
+def test_without_a_server_nothing_can_be_sent_after_close_either() -> None:
+    """`for_test` refuses what a connection would."""
+    handler = Farewell.for_test()
+    assert handler.receive(b"x") == b"bye"
+    assert handler.was_closed
+    with pytest.raises(PlugserveError, match="after close"):
+        handler.send(b"more")
 
 
 LIFE = ["verify_request", "authorize", "process_request", "setup", "handle", "handled", "finish", "connection_closed"]

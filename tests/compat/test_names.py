@@ -129,7 +129,8 @@ def test_the_two_classes_of_python_3_12_are_there_before_it(name: str) -> None:
 
 PUBLIC = {
     *("plugins", "options", "limits", "listener_name", "handler_class", "handler_name", "handler_style", "clock"),
-    *("engine_name", "shares_memory", "handles_on_front", "delivers_out_of_band", "is_stream", "keeps_records"),
+    *("engine_name", "engine_options", "engine_place", "check_engine_options", "shares_memory", "handles_on_front"),
+    *("delivers_out_of_band", "is_stream", "keeps_records"),
     *("transport", "real_time", "trace_hooks", "draining", "dual_stack", "release_listener", "keeps_front"),
     *("allow_abstract", "manage_path", "socket_group", "socket_mode", "socket_owner"),
 }
@@ -229,3 +230,34 @@ def test_without_fork_and_unix_sockets_it_imports_and_serves() -> None:
         "",
         0,
     )
+
+
+class _Property(plugserve.TCPServer):
+    """Has the names of our public attributes, as properties that nobody can set."""
+
+    @property
+    def options(self) -> str:
+        return "theirs"
+
+    @property
+    def limits(self) -> str:
+        return "theirs"
+
+
+class _ClassAttribute(plugserve.TCPServer):
+    options = "theirs"
+    limits = "theirs"
+
+
+class _Instance(plugserve.TCPServer):
+    def __init__(self, *arguments: object) -> None:
+        self.options = self.limits = "theirs"
+        super().__init__(*arguments)  # type: ignore[arg-type]  # as programs write it
+
+
+@pytest.mark.parametrize("kind", [_Property, _ClassAttribute, _Instance])
+def test_public_names_of_ours_leave_those_of_a_program_alone(kind: type[plugserve.TCPServer]) -> None:
+    """A program written for socketserver may mean something else by them; the core goes by what it was told."""
+    with kind(("127.0.0.1", 0), plugserve.BaseRequestHandler) as server:
+        assert (server.options, server.limits) == ("theirs", "theirs")
+        assert server._core_limits == plugserve.Limits.none()

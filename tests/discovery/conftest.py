@@ -38,14 +38,16 @@ class Command:
         self.lines: list[str] = []
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith("Ctrl-C"):
+            if line.startswith("plugserve ready"):
                 break
             self.lines.append(line.rstrip())
 
     def address(self, scheme: str = "tcp") -> tuple[str, int]:
         """The host and port of the first listener with such an address or URL."""
         for line in self.lines:
-            if found := re.search(rf"{scheme}://([\d.]+):(\d+)", line):
+            # A listener whose protocol has URLs is asked for by its URL.
+            key = "address" if "url=" not in line else "url"
+            if found := re.search(rf"\b{key}={scheme}://([\d.]+):(\d+)", line):
                 return found[1], int(found[2])
         raise AssertionError(f"no {scheme}:// in {self.lines}, standard error: {self.stop()[1]}")
 

@@ -22,7 +22,7 @@ def _declared() -> dict[tuple[str, str], str]:
 
 def test_what_to_install_for_a_name_is_what_our_distributions_say() -> None:
     """A name that is not installed leads to the right distribution: the table in the core has all of them."""
-    assert dict(discovery._OURS) == _declared()
+    assert dict(discovery.OURS) == _declared()
 
 
 def test_all_that_is_installed_of_ours_can_be_used() -> None:

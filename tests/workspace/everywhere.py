@@ -72,6 +72,7 @@ UNWANTED_FOLDERS = {
     ".ruff_cache",
     ".venv",
     "__pycache__",
+    "_build",
 }
 
 # The longest that the tests of one distribution, or the root's, may take on one Python, in seconds: a hang of the test

@@ -132,8 +132,10 @@ def test_every_change_is_told_in_a_known_way() -> None:
 
 @each_member
 def test_member_has_the_one_shape(member: Member) -> None:
-    """A member holds pyproject.toml, README.md, src/<import name>/ with py.typed, and tests/; nothing else."""
-    assert names(member.folder) == {"pyproject.toml", "README.md", "src", "tests"}
+    """A member holds pyproject.toml, README.md, src/<import name>/ with py.typed, and tests/; nothing else, but for the
+    manual pages of the core, which has the command."""
+    own = {"man"} if member.kind == "core" else set()
+    assert names(member.folder) == {"pyproject.toml", "README.md", "src", "tests"} | own
     assert names(member.folder / "src") == {member.import_name}
     assert (member.package / "__init__.py").is_file()
     assert (member.package / "py.typed").is_file()
@@ -144,8 +146,10 @@ def test_member_has_the_one_shape(member: Member) -> None:
 @each_member
 def test_member_says_nothing_about_tools(member: Member) -> None:
     """The only tool table of a member tells its builder which package to take."""
-    expected = {"hatch": {"build": {"targets": {"wheel": {"packages": [f"src/{member.import_name}"]}}}}}
-    assert member.table["tool"] == expected
+    wheel: dict[str, object] = {"packages": [f"src/{member.import_name}"]}
+    if member.kind == "core":
+        wheel["shared-data"] = {"man": "share/man/man1"}
+    assert member.table["tool"] == {"hatch": {"build": {"targets": {"wheel": wheel}}}}
     assert set(member.table) <= {"build-system", "project", "dependency-groups", "tool"}
 
 

@@ -48,12 +48,15 @@ def faults_of_wheel(wheel: Path, member: Member) -> list[str]:
         names = set(archive.namelist())
         points = next((archive.read(name).decode() for name in names if name.endswith("/entry_points.txt")), "")
     faults = []
-    package, info = f"{member.import_name}/", f"{member.import_name}-{member.table['project']['version']}.dist-info/"
+    stem = f"{member.import_name}-{member.table['project']['version']}"
+    package, info, pages = f"{member.import_name}/", f"{stem}.dist-info/", f"{stem}.data/data/share/man/man1/"
     if f"{package}py.typed" not in names:
         faults.append(f"{package}py.typed is missing: its users' type checkers will not see its types")
-    if strangers := sorted(name for name in names if not name.startswith((package, info))):
+    if strangers := sorted(name for name in names if not name.startswith((package, info, pages))):
         faults.append(f"it installs what is not in {package}: {', '.join(strangers)}")
-    if tests := sorted(name for name in names if "/tests/" in f"/{name}" or "/test_" in name or "conftest" in name):
+    # Templates of tests are no tests: `plugserve new` copies them.
+    code = [name for name in names if "/templates/" not in name]
+    if tests := sorted(name for name in code if "/tests/" in f"/{name}" or "/test_" in name or "conftest" in name):
         faults.append(f"it carries tests: {', '.join(tests)}")
     parser = configparser.ConfigParser(delimiters=("=",))
     parser.optionxform = str  # type: ignore[method-assign,assignment]  # names of entry points have a case

@@ -1,9 +1,10 @@
 """The small grammar of `plugserve serve`: words of a command line into plain data, and nothing looked up.
 
-    HANDLER     NAME                    echo
+    HANDLER     NAME                    echo, package.module:Class or ./file.py:Class
                 NAME@ADDRESS[,ADDRESS]  echo@tcp://127.0.0.1:7007,udp://127.0.0.1:7007
     --with      PLUGIN[,PLUGIN]         access,log
       PLUGIN    NAME                    log
+                PATH.py:CLASS           ./quota.py:Quota, in place of any NAME
                 NAME:FLAG               log:json
                 NAME:KEY=VALUE          access:allow=10.0.0.0/8
                 ...,KEY=VALUE           access:allow=10.0.0.0/8,deny=10.9.0.0/16
@@ -33,6 +34,7 @@ DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:0"
 
 _KEY: Final = r"[A-Za-z_][\w-]*"
 _SETTING: Final = re.compile(rf"({_KEY})=(.*)", re.DOTALL)
+_FILE: Final = re.compile(rf"([^=]*\.py:[A-Za-z_][\w.]*)(?::({_KEY})(?:=(.*))?)?", re.DOTALL)
 _PLUGIN: Final = re.compile(rf"([A-Za-z][\w.-]*)(?::({_KEY})(?:=(.*))?)?", re.DOTALL)
 
 
@@ -121,7 +123,7 @@ def plugin_words(values: Iterable[str]) -> list[PluginWord]:
                     break
                 key = setting[1]
                 _add(options, key, setting[2])
-            elif plugin := _PLUGIN.fullmatch(piece):
+            elif plugin := _FILE.fullmatch(piece) or _PLUGIN.fullmatch(piece):
                 name, key, text = plugin.groups()
                 options = {}
                 if key is not None:

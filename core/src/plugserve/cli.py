@@ -16,7 +16,7 @@ from .discovery import core_version
 
 __all__ = ["main"]
 
-_COMMANDS: Final = ("serve",)
+_COMMANDS: Final = ("serve", "check", "explain", "plugins", "schema", "completion")
 """The subcommands, in the order of the help: each is the function of that name in the module of that name."""
 
 
@@ -33,9 +33,25 @@ class _LazyGroup(click.Group):
 
 
 def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
-        click.echo(f"plugserve {core_version()}")
-        context.exit()
+    """Tell the version, alone on the first line; then what else a report of a defect needs."""
+    if not wanted or context.resilient_parsing:
+        return
+    import platform
+
+    from .discovery import list_entries
+    from .exits import printable
+
+    click.echo(f"plugserve {core_version()}")
+    python = f"Python {platform.python_version()} ({platform.python_implementation()})"
+    click.echo(f"{python} on {platform.system()} {platform.release()} {platform.machine()}")
+    # The first line has said it of the core, unless what is installed is not what runs.
+    origins = {f"plugserve {core_version()}": False}
+    for entry in list_entries():
+        origins[entry.origin] = origins.get(entry.origin, False) or bool(entry.problems)
+    for origin in sorted(origins, key=str.lower):
+        if origins[origin] or origin != f"plugserve {core_version()}":
+            click.echo(printable(origin) + (" (broken: see plugserve plugins)" if origins[origin] else ""))
+    context.exit()
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

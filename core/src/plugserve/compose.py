@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import socket
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .errors import ConfigurationError
 from .internet import TCPServer, UDPServer
@@ -21,26 +21,30 @@ if TYPE_CHECKING:
 
 __all__ = ["make_server", "server_class"]
 
-_BACKLOG: Final = 1024
-"""Connections that may wait to be accepted. socketserver's 5 turns clients away in the first burst; the kernel takes
-the smaller of this and its own limit (listen(2), "Notes")."""
 
-
-def server_class(transport: str, engine: type) -> type[TCPServer]:
+def server_class(transport: str, engine: type, engine_options: Mapping[str, Any] | None = None) -> type[TCPServer]:
     """The class that serves a transport with an engine: the same one for the same two.
 
     Parameters:
         transport: `"tcp"`, `"udp"`, `"unix"`, `"unix-dgram"`, `"unix-seqpacket"` or `"vsock"`.
         engine: the mix-in.
+        engine_options: class attributes of the engine, of those that it calls its options, and their values; for a
+            class of its own.
 
     Raises:
-        ConfigurationError: this platform has no such sockets, or there is no such transport.
+        ConfigurationError: this platform has no such sockets, or there is no such transport, or the engine is no class
+            that can be mixed in.
     """
-    return _server_class(transport, engine)
+    found = _server_class(transport, engine)
+    if not engine_options:
+        return found
+    return type(found.__name__, (found,), {"__module__": __name__, "__doc__": found.__doc__, **engine_options})
 
 
 @functools.cache
 def _server_class(transport: str, engine: type) -> type[TCPServer]:
+    from .listening import max_backlog
+
     bases = _transports()
     base = bases.get(transport)
     if base is None:
@@ -48,11 +52,15 @@ def _server_class(transport: str, engine: type) -> type[TCPServer]:
     attributes: dict[str, Any] = {
         "__module__": __name__,
         "__doc__": f"{transport} served by {engine.__name__}.",
-        "request_queue_size": _BACKLOG,
+        "request_queue_size": max_backlog(),
     }
-    return cast(
-        "type[TCPServer]", type(engine.__name__.removesuffix("MixIn") + base.__name__, (engine, base), attributes)
-    )
+    name = engine.__name__.removesuffix("MixIn") + base.__name__
+    try:
+        return cast("type[TCPServer]", type(name, (engine, base), attributes))
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{engine.__name__} is no engine: it cannot be mixed into {base.__name__} ({error}); give a mix-in class"
+        ) from error
 
 
 @functools.cache
@@ -74,6 +82,7 @@ def make_server(
     handler: Callable[..., Any],
     *,
     engine: str | type = "threading",
+    engine_options: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] | Mapping[str, Any] = (),
     options: Any = None,
     limits: Limits | None = None,
@@ -86,6 +95,7 @@ def make_server(
         address: where to listen.
         handler: a handler class of any style.
         engine: the name of an installed engine, or a mix-in class.
+        engine_options: as in `server_class`.
         plugins: instances, outermost first, or a mapping of names to them.
         options: an instance of the handler's `Options`.
         limits: None means `Limits()`, for classic handlers too.
@@ -108,7 +118,7 @@ def make_server(
         address = parse_address(address)
     bound = bind(address) if ready is None else ready
     try:
-        made = server_class(transport_of(bound), engine)(
+        made = server_class(transport_of(bound), engine, engine_options)(
             socket_name(bound),
             handler,
             bind_and_activate=False,

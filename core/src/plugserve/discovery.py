@@ -15,19 +15,20 @@ ends the loading of all others. Sources: the PyPA's "Entry points specification"
 
 from __future__ import annotations
 
+import operator
+import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, get_args
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 from .errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType, TracebackType
 
-    from importlib_metadata import EntryPoint
-
-__all__ = ["GROUPS", "Catalog", "Entry", "Kind", "core_version", "list_entries", "load"]
+__all__ = ["GROUPS", "OURS", "Catalog", "Entry", "Kind", "core_version", "list_entries", "load"]
 
 Kind: TypeAlias = Literal["handler", "plugin", "engine"]
 
@@ -40,7 +41,7 @@ GROUPS: Final[Mapping[Kind, str]] = {
 
 _KIND_OF_GROUP: Final[dict[str, Kind]] = {group: kind for kind, group in GROUPS.items()}
 
-_OURS: Final[Mapping[tuple[Kind, str], str]] = {
+OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("handler", "chargen"): "plugserve-simple",
     ("handler", "daytime"): "plugserve-simple",
     ("handler", "discard"): "plugserve-simple",
@@ -86,11 +87,16 @@ class Entry:
 
     @property
     def origin(self) -> str:
-        """The distribution and its version, as in `plugserve-simple 0.1.0`."""
-        return f"{self.distribution} {self.version}"
+        """The distribution and its version, as in `plugserve-simple 0.1.0`; empty for an object by reference."""
+        return f"{self.distribution} {self.version}" if self.distribution else ""
+
+    @property
+    def label(self) -> str:
+        """How messages name it and what it leads to: `plugin 'access' of plugserve-access 0.1.0`."""
+        return f"{self.kind or 'entry'} '{self.name}'" + (f" of {self.origin}" if self.distribution else "")
 
     def __str__(self) -> str:
-        return f"{self.kind or 'entry'} '{self.name}' of {self.origin} ({self.reference})"
+        return f"{self.label} ({self.reference})" if self.distribution else self.label
 
 
 class Catalog:
@@ -124,13 +130,20 @@ class Catalog:
             raise ValueError(f"{group!r} is no group of entry points: use one of {', '.join(GROUPS.values())}")
         return [entry for entry in self._entries if entry.kind == kind]
 
-    def find(self, kind: Kind, name: str) -> Entry:
-        """The one usable entry of that name.
+    def find(self, kind: Kind, name: str, *, folder: str | None = None) -> Entry:
+        """The one usable entry of that name; or an entry of its own for an object by reference.
+
+        Parameters:
+            kind: what it shall be.
+            name: a name, `package.module:Class` or `path/file.py:Class`.
+            folder: where a relative path to a file begins; the working directory if None.
 
         Raises:
             PluginError: nothing is installed under that name, two distributions claim it, or its own metadata speaks
                 against it (the reference is malformed, it needs another version of the core).
         """
+        if ":" in name:
+            return _referred(kind, name, folder)
         found = [entry for entry in self.list_entries(kind) if entry.name == name]
         if not found:
             raise PluginError(self._missing(kind, name))
@@ -144,17 +157,17 @@ class Catalog:
             raise PluginError(f"the {entry} cannot be used: {'; '.join(entry.problems)}")
         return entry
 
-    def load(self, kind: Kind, name: str) -> Any:
-        """Import the one thing that is named, and nothing else.
+    def load(self, kind: Kind, name: str, *, folder: str | None = None) -> Any:
+        """Import the one thing that is named, and nothing else. Parameters are those of `find`.
 
         Returns:
-            The class (or other callable) that the entry point refers to.
+            The class (or other callable) that the entry point or the reference leads to.
 
         Raises:
             PluginError: as `find`; or its import failed, in whatever way short of KeyboardInterrupt, and the message
                 names the distribution, its version, and the file and line; or the object is not there, or no class.
         """
-        return _load(self.find(kind, name))
+        return _load(self.find(kind, name, folder=folder))
 
     def _missing(self, kind: Kind, name: str) -> str:
         """The sentence for a name that nobody offers: the nearest, another kind, or the package to install."""
@@ -166,15 +179,15 @@ class Catalog:
         if elsewhere is not None:
             article = "an" if elsewhere.kind == "engine" else "a"
             return f"{head}: '{name}' is {article} {elsewhere.kind}, of {elsewhere.origin}"
-        if (kind, name) in _OURS:
-            return f"{head}: install {_OURS[kind, name]}"
+        if (kind, name) in OURS:
+            return f"{head}: install {OURS[kind, name]}"
         names = sorted({entry.name for entry in entries if entry.kind == kind})
-        installable = sorted({known for known_kind, known in _OURS if known_kind == kind} - set(names))
+        installable = sorted({known for known_kind, known in OURS if known_kind == kind} - set(names))
         for near in difflib.get_close_matches(name, names + installable, n=1):
             if near in names:
                 origin = next(entry.origin for entry in entries if entry.kind == kind and entry.name == near)
                 return f"{head}: did you mean '{near}' ({origin})?"
-            return f"{head}: did you mean '{near}'? Then install {_OURS[kind, near]}"
+            return f"{head}: did you mean '{near}'? Then install {OURS[kind, near]}"
         if names:
             return f"{head}: there are {', '.join(names)}"
         return f"{head}, and no other {kind} either: install a distribution that brings one"
@@ -206,120 +219,211 @@ class _Distribution(Protocol):
     @property
     def metadata(self) -> Any: ...
     @property
-    def version(self) -> str: ...
-    @property
-    def entry_points(self) -> Iterable[EntryPoint]: ...
-    @property
     def requires(self) -> list[str] | None: ...
+    def read_text(self, filename: str) -> str | None: ...
+
+
+class _Metadata(NamedTuple):
+    """The fields that matter here of a distribution's core metadata, empty where they are missing."""
+
+    name: str = ""
+    version: str = ""
+    summary: str = ""
+    requires: Sequence[str] = ()
 
 
 def _scan() -> list[Entry]:
     import importlib_metadata
 
-    entries: list[Entry] = []
-    seen: set[str] = set()
+    # The same distribution may lie on the path more than once (an editable install and an old build directory).
+    found: dict[str, list[_Distribution]] = {}
     for distribution in importlib_metadata.distributions():
-        # Other people's metadata: a fault of any kind in one of hundreds of packages must cost that package alone.
-        try:
-            text = distribution.read_text("entry_points.txt") or ""
-        except Exception as error:
-            text = None
-            problem = f"its entry_points.txt cannot be read: {_one_line(error)}"
-        if text is not None and "plugserve." not in text:
-            continue
-        name = _name_of(distribution)
-        key = _canonical(name)
-        if key in seen or (text is None and not key.startswith(_CORE)):
-            continue
-        seen.add(key)
-        # The same distribution may lie on the path more than once (an editable install and an old build directory).
+        found.setdefault(_key_of(distribution), []).append(distribution)
+    entries: list[Entry] = []
+    for key, candidates in found.items():
         # The first valid one counts, as for everybody else who asks importlib_metadata, even if what it has to offer
         # differs from the one at hand.
-        winner: _Distribution
+        winner = candidates[0] if len(candidates) == 1 else next(filter(_has_metadata, candidates), candidates[0])
+        # Other people's metadata: a fault of any kind in one of hundreds of packages must cost that package alone.
         try:
-            winner = importlib_metadata.distribution(name)
-        except Exception:
-            winner = distribution
-        try:
-            entries += _entries_of(winner, name)
+            text = winner.read_text("entry_points.txt") or ""
         except Exception as error:
-            if text is not None:
-                problem = f"its entry_points.txt cannot be understood: {_one_line(error)}"
-            entries.append(Entry(None, "", "", name, _version_of(winner), problems=(problem,)))
+            if key.startswith(_CORE):
+                entries.append(_broken(winner, f"its entry_points.txt cannot be read: {_one_line(error)}"))
+            continue
+        # Most have nothing of ours, and their metadata is not even opened.
+        if "plugserve." not in text:
+            continue
+        try:
+            entries += _entries_of(winner, text)
+        except Exception as error:
+            entries.append(_broken(winner, f"its entry_points.txt cannot be understood: {_one_line(error)}"))
     return sorted(_mark_rivals(entries), key=_order)
 
 
-def _entries_of(distribution: _Distribution, name: str) -> Iterator[Entry]:
-    points = [point for point in distribution.entry_points if point.group in _KIND_OF_GROUP]
+def _broken(distribution: _Distribution, problem: str) -> Entry:
+    """The entry for a distribution that cannot even say what it offers."""
+    try:
+        metadata = _metadata_of(distribution)
+    except Exception:
+        metadata = _Metadata()
+    name = metadata.name or _folder_name(distribution) or "unknown"
+    return Entry(None, "", "", name, metadata.version or "?", metadata.summary, problems=(problem,))
+
+
+def _entries_of(distribution: _Distribution, text: str) -> Iterator[Entry]:
+    points = list(_points(text))
     if not points:
         return
     problems: list[str] = []
-    summary = needs = ""
+    metadata, needs = _Metadata(), ""
     try:
-        if not distribution.metadata.get("Name"):
+        metadata = _metadata_of(distribution)
+        if not metadata.name:
             problems.append("its metadata names no distribution: reinstall it")
-        summary = str(distribution.metadata.get("Summary") or "")
-        needs, complaint = _core_range(distribution)
+        needs, complaint = _core_range(metadata.requires)
         problems += complaint
     except Exception as error:
         problems.append(f"its metadata cannot be read ({_one_line(error)}): reinstall it")
-    for point in points:
+    name = metadata.name or _folder_name(distribution) or "unknown"
+    for kind, label, reference in points:
         yield Entry(
-            _KIND_OF_GROUP[point.group],
-            point.name,
-            point.value,
+            kind,
+            label,
+            reference,
             name,
-            _version_of(distribution),
-            summary,
+            metadata.version or "?",
+            metadata.summary,
             needs,
-            (*problems, *_reference_problems(point)),
+            (*problems, *_reference_problems(reference)),
         )
 
 
-def _reference_problems(point: EntryPoint) -> Iterator[str]:
-    match = re.fullmatch(r"(\w+(?:\.\w+)*)\s*:\s*(\w+(?:\.\w+)*)\s*(\[.*\])?", point.value)
+def _points(text: str) -> Iterator[tuple[Kind, str, str]]:
+    """Our entry points in the text of an entry_points.txt: kind, name and reference.
+
+    Read here and not through the library, which makes an object of every entry point of every package.
+
+    Raises:
+        ValueError: a line in one of our groups is no entry point.
+    """
+    kind: Kind | None = None
+    for line in map(str.strip, text.split("\n")):
+        if line.startswith("[") and line.endswith("]"):
+            kind = _KIND_OF_GROUP.get(line[1:-1].strip())
+        elif kind and line and line[0] not in "#;":
+            name, equals, reference = (part.strip() for part in line.partition("="))
+            if not equals or not name:
+                raise ValueError(f"'{line}' is not of the form NAME = package.module:Object")
+            yield kind, name, reference
+
+
+def _metadata_of(distribution: _Distribution) -> _Metadata:
+    """The core metadata: only its header, since what follows is the description, the longest part by far."""
+    text = distribution.read_text("METADATA")
+    if text is None:
+        # Forms of old, and finders with ways of their own: the library knows them.
+        fields = distribution.metadata
+        name, version, summary = (str(fields.get(field) or "") for field in ("Name", "Version", "Summary"))
+        return _Metadata(name, version, summary, distribution.requires or ())
+    values: dict[str, list[str]] = {}
+    for line in text.partition("\n\n")[0].split("\n"):
+        name, colon, value = line.partition(":")
+        # What continues a field of several lines begins with a space; no field that matters here has several.
+        if colon and not name[:1].isspace():
+            values.setdefault(name.lower(), []).append(value.strip())
+    name, version, summary = (values.get(field, [""])[0] for field in ("name", "version", "summary"))
+    return _Metadata(name, version, summary, values.get("requires-dist", ()))
+
+
+def _has_metadata(distribution: _Distribution) -> bool:
+    try:
+        return bool(_metadata_of(distribution).name)
+    except Exception:
+        return False
+
+
+def _reference_problems(reference: str) -> Iterator[str]:
+    match = re.fullmatch(r"(\w+(?:\.\w+)*)\s*:\s*(\w+(?:\.\w+)*)\s*(\[.*\])?", reference)
     if match is None:
-        yield f"its reference '{point.value}' is not of the form package.module:Object"
+        yield f"its reference '{reference}' is not of the form package.module:Object"
 
 
-def _core_range(distribution: _Distribution) -> tuple[str, list[str]]:
+def _core_range(requires: Iterable[str]) -> tuple[str, list[str]]:
     """The range of core versions that a distribution declares by requiring `plugserve`, and what is wrong with it."""
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.specifiers import SpecifierSet
-
-    wanted = SpecifierSet()
-    for line in distribution.requires or ():
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            # Not ours to judge, unless it is the line that is meant for us.
-            if _canonical(re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0]) == _CORE:
-                return line, [f"its requirement '{line}' cannot be understood"]
-            continue
-        if _canonical(requirement.name) == _CORE and (
-            requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        ):
-            wanted &= requirement.specifier
+    # What else it requires is not ours to judge.
+    lines = [line for line in requires if _canonical(re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0]) == _CORE]
     have = core_version()
+    simple = _simple_range(lines, have)
+    if simple is None:
+        from packaging.requirements import InvalidRequirement, Requirement
+        from packaging.specifiers import SpecifierSet
+
+        wanted = SpecifierSet()
+        for line in lines:
+            try:
+                requirement = Requirement(line)
+            except InvalidRequirement:
+                return line, [f"its requirement '{line}' cannot be understood"]
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                wanted &= requirement.specifier
+        # A pre-release of the core is there because somebody installed it, so it counts as being in the range.
+        parts, fits = set(map(str, wanted)), wanted.contains(have, prereleases=True)
+    else:
+        parts, fits = simple
     # The lower end first, as people write it.
-    text = ",".join(sorted(map(str, wanted), key=lambda part: part[0] not in ">~="))
-    # A pre-release of the core is there because somebody installed it, so it counts as being in the range.
-    if wanted.contains(have, prereleases=True):
+    text = ",".join(sorted(parts, key=lambda part: (part[0] not in ">~=", part)))
+    if fits:
         return text, []
     return text, [f"it needs plugserve {text}, and this is plugserve {have}: install a release made for it"]
 
 
+_RELEASE: Final = r"[0-9]+(?:\.[0-9]+)*"
+_CLAUSE: Final = rf"\s*(>=|<=|==|!=|>|<)\s*({_RELEASE})\s*"
+_SIMPLE: Final = rf"\s*[\w.-]+\s*(?:{_CLAUSE}(?:,{_CLAUSE})*)?"
+_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+def _simple_range(lines: Iterable[str], have: str) -> tuple[set[str], bool] | None:
+    """The clauses of requirements such as `plugserve>=0.1,<0.2`, and whether a version is in all of them.
+
+    None if a line is not that simple, or the version is no plain release: then `packaging` has to be asked, whose
+    import costs more than reading the metadata of everything that is installed.
+    """
+    if not re.fullmatch(_RELEASE, have):
+        return None
+    parts, fits = set(), True
+    for line in lines:
+        if not re.fullmatch(_SIMPLE, line):
+            return None
+        for symbol, wanted in re.findall(_CLAUSE, line):
+            parts.add(symbol + wanted)
+            fits = fits and _COMPARE[symbol](*_same_length(have, wanted))
+    return parts, fits
+
+
+def _same_length(*releases: str) -> Iterator[list[int]]:
+    """Releases as numbers; PEP 440 pads the shorter one with zeros to compare them, so `0.1` is `0.1.0`."""
+    numbers = [[int(number) for number in release.split(".")] for release in releases]
+    longest = max(map(len, numbers))
+    return (parts + [0] * (longest - len(parts)) for parts in numbers)
+
+
 def _mark_rivals(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Add to each entry whose name somebody else claims as well who that is."""
-    from dataclasses import replace
-
     entries = list(entries)
+    claims: dict[tuple[Kind | None, str], list[Entry]] = {}
     for entry in entries:
-        rivals = [
-            other.origin
-            for other in entries
-            if other is not entry and other.kind is not None and (other.kind, other.name) == (entry.kind, entry.name)
-        ]
+        claims.setdefault((entry.kind, entry.name), []).append(entry)
+    for entry in entries:
+        rivals = [other.origin for other in claims[entry.kind, entry.name] if other is not entry and other.kind]
         if rivals:
             claim = f"its name is also claimed by {' and '.join(rivals)}: uninstall all but one"
             entry = replace(entry, problems=(*entry.problems, claim))
@@ -331,24 +435,25 @@ def _order(entry: Entry) -> tuple[int, str, str]:
     return (kinds.index(entry.kind) if entry.kind else len(kinds), entry.name, entry.distribution)
 
 
-def _name_of(distribution: _Distribution) -> str:
+def _key_of(distribution: _Distribution) -> str:
+    """What is equal for the same distribution in two places; from its folder's name, so that nothing has to be read."""
+    stem = _folder_name(distribution)
+    if stem:
+        return _canonical(stem)
     try:
-        name = distribution.metadata.get("Name")
+        return _canonical(_metadata_of(distribution).name)
     except Exception:
-        name = None
-    if name:
-        return str(name)
-    # Without readable metadata the folder's own name is what is left: plugserve_simple-0.1.0.dist-info.
+        # Two of which nobody knows the name are not the same.
+        return f"unknown {id(distribution)}"
+
+
+def _folder_name(distribution: _Distribution) -> str:
+    """The name that the folder of its metadata shows: `plugserve_simple-0.1.0.dist-info`."""
     path = getattr(distribution, "_path", None)
-    stem = str(getattr(path, "name", "") or "unknown")
-    return re.sub(r"(-[^-]*)?\.(dist|egg)-info$", "", stem).replace("_", "-")
-
-
-def _version_of(distribution: _Distribution) -> str:
-    try:
-        return str(distribution.version or "?")
-    except Exception:
-        return "?"
+    stem, info, _ = str(getattr(path, "name", "")).partition(".dist-info")
+    if not info:
+        stem, info, _ = stem.partition(".egg-info")
+    return stem.partition("-")[0].replace("_", "-") if info else ""
 
 
 def _canonical(name: str) -> str:
@@ -358,13 +463,64 @@ def _canonical(name: str) -> str:
 # -- importing what was named ----------------------------------------------------------------------
 
 
-def _load(entry: Entry) -> Any:
-    import importlib
+def _referred(kind: Kind, word: str, folder: str | None) -> Entry:
+    """The entry for an object that is named by where it lies instead of by an entry point."""
+    place, _, path = word.rpartition(":")
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", path) or not place:
+        raise PluginError(f"{kind} '{word}': write NAME, package.module:Class or path/file.py:Class")
+    if _is_file(place):
+        file = os.path.abspath(os.path.join(folder or "", place))
+        if not os.path.isfile(file):
+            raise PluginError(f"{kind} '{word}': there is no file {file}: correct the path")
+        return Entry(kind, word, f"{file}:{path}", "", "")
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", place):
+        raise PluginError(f"{kind} '{word}': '{place}' is no module: write package.module:Class or path/file.py:Class")
+    return Entry(kind, word, word, "", "")
 
-    module_name, _, path = entry.reference.partition("[")[0].strip().partition(":")
-    module_name, path = module_name.strip(), path.strip()
+
+def _is_file(place: str) -> bool:
+    return place.endswith(".py") or "/" in place or os.sep in place
+
+
+def _import(place: str) -> ModuleType:
+    """Import a module by its name or file, with what lies beside it within reach, behind all that is installed."""
+    import importlib
+    import importlib.util
+
+    if not _is_file(place):
+        return importlib.import_module(place)
+    name = os.path.basename(place).removesuffix(".py")
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == place:
+        return known
+    if known is not None or importlib.util.find_spec(name) is not None:
+        # A file called `random.py` is the user's own business, and must not become everybody's `random`.
+        name = f"plugserve file {place}"
+        if name in sys.modules:
+            return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{place} is no Python file: its name ends with .py")
+    if (beside := os.path.dirname(place)) not in sys.path:
+        sys.path.append(beside)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     try:
-        module = importlib.import_module(module_name)
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _load(entry: Entry) -> Any:
+    module_name, _, path = entry.reference.partition("[")[0].strip().rpartition(":")
+    module_name, path = module_name.strip(), path.strip()
+    if not entry.distribution and not _is_file(module_name) and os.getcwd() not in sys.path:
+        # As for `python -m`, but last: nothing in the working directory stands in for what is installed.
+        sys.path.append(os.getcwd())
+    try:
+        module = _import(module_name)
     except KeyboardInterrupt:
         raise
     # BaseException, since a module that calls sys.exit() must not end the program that only wanted to look at it.
@@ -382,19 +538,20 @@ def _load(entry: Entry) -> Any:
             raise PluginError(_import_failure(entry, module_name, error)) from error
     if not callable(found):
         raise PluginError(
-            f"the {entry} is no class but {_article(type(found).__name__)}, in {_file_of(module)}: "
-            f"let its entry point refer to the class"
+            f"the {entry} is no class but {_article(type(found).__name__)}, in {_file_of(module)}: refer to the class"
         )
     return found
 
 
 def _import_failure(entry: Entry, module: str, error: BaseException) -> str:
     head = f"the {entry} cannot be imported"
-    top = module.partition(".")[0]
+    top = os.path.basename(module).removesuffix(".py") if _is_file(module) else module.partition(".")[0]
     where = place_of(error, top)
     if isinstance(error, ModuleNotFoundError) and error.name:
         missing = error.name.partition(".")[0]
-        if missing == top:
+        if not entry.distribution:
+            remedy = "correct the reference" if missing == top else f"install what brings {missing}"
+        elif missing == top:
             remedy = f"reinstall {entry.distribution}, or correct its entry point"
         else:
             remedy = f"install what {entry.distribution} needs: pip install {entry.distribution}"

@@ -31,7 +31,22 @@ class PlugserveError(Exception):
 
 
 class ConfigurationError(PlugserveError):
-    """The server was put together wrongly; it refuses to start. The message says what, where and what to do."""
+    """The server was put together wrongly; it refuses to start. The message says what, where and what to do.
+
+    Parameters:
+        message: for people.
+        option: the option that is wrong, where a plugin or handler finds fault with its own: the line of the
+            configuration that it stands in is then named, too.
+        index: which element of that option, counted from 0, if it is a list.
+    """
+
+    plugin: str | None = None
+    """The name of the plugin that it is about; set by the core."""
+
+    def __init__(self, *message: object, option: str | None = None, index: int | None = None) -> None:
+        super().__init__(*message)
+        self.option = option
+        self.index = index
 
 
 class PluginError(ConfigurationError):

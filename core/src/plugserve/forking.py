@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .background import is_background
 from .connection import AWAY, QUEUED, Connection
-from .errors import ChildError, ShuttingDown
+from .errors import ChildError, ConfigurationError, ShuttingDown
 from .faults import report, text_of
 from .life import Report
 from .table import RequestTable
@@ -56,17 +56,29 @@ class ForkingMixIn(_Base):
 
     engine_name = "forking"
     shares_memory = False
+    engine_options = ("max_children", "block_on_close")
+    engine_place = "a child process for each request"
 
     timeout: float | None = 300
     active_children: set[int] | None = None
     """The process ids of the children at work; None before the first."""
-    max_children = 40
-    block_on_close = True
+    max_children: int = 40
+    """How many children may be at work at once."""
+    block_on_close: bool = True
     """Whether `server_close()` waits for the children."""
 
     _core_children: dict[int, _Child] | None = None
     _core_waiting: deque[Connection] | None = None
     _core_warned_of_threads = False
+
+    @classmethod
+    def check_engine_options(cls, *, max_children: int = 1, **others: Any) -> None:
+        """Refuse what makes no sense.
+
+        Errors: `ConfigurationError`.
+        """
+        if max_children < 1:
+            raise ConfigurationError("no request is handled without a child: give 1 or more", option="max_children")
 
     def collect_children(self, *, blocking: bool = False) -> None:
         """Take note of the children that have ended, and give their places to requests that wait.

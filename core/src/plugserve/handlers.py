@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import socket
 from io import BufferedIOBase, BytesIO
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .connection import Connection
 from .context import Context
@@ -21,6 +21,7 @@ from .errors import PlugserveError
 from .life import current
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from .server import BaseServer
@@ -149,6 +150,9 @@ class ModernHandler:
     speaks_first: ClassVar[bool | None] = None
     """True: the handler sends before it reads, so it is started at once; False: it reads first; None: unknown."""
 
+    needs: ClassVar[Literal["stream", "datagrams"] | None] = None
+    """The only kind of socket that the protocol is spoken on; None: both. A classic handler may have it, too."""
+
     options: Any
     """The instance of `Options` of this server, the same for all its requests."""
 
@@ -200,6 +204,8 @@ class ProtocolHandler(ModernHandler):
     _style = "protocol"
 
     _timer: float | None = None
+    _in_call = False
+    _ending = False
 
     def opened(self) -> bytes | None:
         """The connection is there. Returns what to send first."""
@@ -225,8 +231,11 @@ class ProtocolHandler(ModernHandler):
         self.connection.write(data)
 
     def close(self) -> None:
-        """End the connection once everything has been sent."""
-        self.connection.close()
+        """End the connection once everything has been sent, what the call that runs now returns included."""
+        if self._in_call:
+            self._ending = True
+        else:
+            self.connection.close()
 
     def set_timer(self, seconds: float | None) -> None:
         """Have `timer_expired` called once, this many seconds from now; None: not at all. Replaces an earlier one."""
@@ -235,32 +244,40 @@ class ProtocolHandler(ModernHandler):
     async def _live(self) -> None:
         connection = self.connection
         try:
-            self._answer(self.opened())
+            self._call(self.opened)
             if not connection.server.is_stream:
                 # An empty datagram is one, too: some protocols ask with it (RFC 868).
-                self._answer(self.receive(await connection.read()))
+                self._call(self.receive, await connection.read())
                 return
             while not connection.output_closed:
                 if self._timer is not None:
                     left = self._timer - connection.server.clock()
                     if left <= 0:
                         self._timer = None
-                        self._answer(self.timer_expired())
+                        self._call(self.timer_expired)
                         continue
                     if not await connection.wait_readable(left):
                         continue
                 data = await connection.read()
                 if data:
-                    self._answer(self.receive(data))
+                    self._call(self.receive, data)
                 elif not connection.output_closed:
-                    self._answer(self.eof())
+                    self._call(self.eof)
                     break
         finally:
             self.closed()
 
-    def _answer(self, data: bytes | None) -> None:
+    def _call(self, method: Callable[..., bytes | None], *arguments: bytes) -> None:
+        """Call one of the methods above, send what it returns, and close if it asked for that."""
+        self._in_call = True
+        try:
+            data = method(*arguments)
+        finally:
+            self._in_call = False
         if data:
             self.connection.write(data)
+        if self._ending:
+            self.connection.close()
 
     @classmethod
     def for_test(cls, *, options: Any = None, context: Any = None) -> Self:
@@ -301,6 +318,8 @@ class _BareConnection:
         return 0.0
 
     def write(self, data: bytes) -> None:
+        if self.output_closed:
+            raise PlugserveError("write after close")
         self.sent.append(bytes(data))
 
     def close(self) -> None:

@@ -18,7 +18,8 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .server import BaseServer
 
-__all__ = ["PHASES", "Call", "Hooks", "Plugins", "observe", "vote", "vote_async"]
+__all__ = ["PHASES", "Call", "Holder", "Hooks", "Plugins", "means_plugins", "observe", "start", "vote", "vote_async"]
 
 PHASES = {"peer": 0, "encryption": 1, "authentication": 2}
 """The phases of layers. A PROXY header (`peer`) may stand on either side of `encryption`; nothing comes after
@@ -54,6 +55,19 @@ class Call(NamedTuple):
     @property
     def subject(self) -> str:
         return f"plugin {self.plugin!r}: {self.hook}"
+
+
+class Holder:
+    """The one argument of the hooks that belong to no request.
+
+    Parameters:
+        server: theirs.
+    """
+
+    __slots__ = ("server",)
+
+    def __init__(self, server: BaseServer) -> None:
+        self.server = server
 
 
 class Hooks:
@@ -97,7 +111,8 @@ class Plugins(Mapping[str, Any]):
         self._by_name: dict[str, Any] = {}
         pairs = given.items() if isinstance(given, Mapping) else [(_name_of(plugin), plugin) for plugin in given]
         for name, plugin in pairs:
-            self._add(name, plugin)
+            with _about(name):
+                self._add(name, plugin)
 
     def _add(self, name: str, plugin: Any) -> None:
         if inspect.isclass(plugin):
@@ -144,7 +159,8 @@ class Plugins(Mapping[str, Any]):
             )
             calls = []
             for implementation in implementations:
-                _check_implementation(spec, implementation)
+                with _about(implementation.plugin_name):
+                    _check_implementation(spec, implementation)
                 invoke = _invoker(implementation.function, implementation.argnames)
                 if trace:
                     invoke = _traced(implementation.plugin_name, name, invoke)
@@ -161,34 +177,69 @@ class Plugins(Mapping[str, Any]):
         engine = server.engine_name
         for name, plugin in self._by_name.items():
             if getattr(plugin, "needs_shared_memory", False) and not server.shares_memory:
-                raise PluginError(
-                    f"plugin {name!r} needs the memory of all requests in one process, and the engine {engine!r} "
-                    f"handles each in a child of its own: use another engine"
+                raise _refusal(
+                    name,
+                    f"needs the memory of all requests in one process, and the engine {engine!r} handles each in a "
+                    f"child of its own: use another engine",
                 )
         if hooks.out_of_band and not server.delivers_out_of_band:
-            raise PluginError(
-                f"plugin {hooks.out_of_band[0].plugin!r} implements out_of_band, and the engine {engine!r} does not "
-                f"deliver urgent data: it would never be called"
+            raise _refusal(
+                hooks.out_of_band[0].plugin,
+                f"implements out_of_band, and the engine {engine!r} does not deliver urgent data: it would never be "
+                f"called",
             )
         if hooks.open_connection and not server.is_stream:
-            raise PluginError(
-                f"plugin {hooks.open_connection[0].plugin!r} is a layer, layers need a stream, and "
-                f"{type(server).__name__} serves datagrams: remove it from this listener"
+            raise _refusal(
+                hooks.open_connection[0].plugin,
+                f"is a layer, layers need a stream, and {type(server).__name__} serves datagrams: remove it from this "
+                f"listener",
             )
         phase_before, before = 0, ""
         for call in hooks.open_connection:
             phase = getattr(self._by_name[call.plugin], "phase", None)
             if phase not in PHASES:
-                raise PluginError(
-                    f"plugin {call.plugin!r} is a layer and its phase is {phase!r}: set phase to one of "
-                    f"{', '.join(map(repr, PHASES))}"
+                raise _refusal(
+                    call.plugin,
+                    f"is a layer and its phase is {phase!r}: set phase to one of {', '.join(map(repr, PHASES))}",
                 )
             if phase_before == PHASES["authentication"] > PHASES[phase]:
-                raise PluginError(
-                    f"plugin {call.plugin!r} ({phase}) comes after {before!r} (authentication): what {before!r} "
-                    f"proves would be proved in the clear or for another peer. Put {call.plugin!r} first"
+                raise _refusal(
+                    call.plugin,
+                    f"({phase}) comes after {before!r} (authentication): what {before!r} proves would be proved in the "
+                    f"clear or for another peer. Put {call.plugin!r} first",
                 )
             phase_before, before = PHASES[phase], call.plugin
+
+
+def _refusal(plugin: str, text: str) -> PluginError:
+    error = PluginError(f"plugin {plugin!r} {text}")
+    error.plugin = plugin
+    return error
+
+
+@contextmanager
+def _about(plugin: str) -> Iterator[None]:
+    """An error in the body is about this plugin."""
+    try:
+        yield
+    except ConfigurationError as error:
+        error.plugin = plugin
+        raise
+
+
+def means_plugins(value: object) -> bool:
+    """Whether an attribute called `plugins` is meant for us, or is one that a program has for purposes of its own.
+
+    Parameters:
+        value: as `inspect.getattr_static` finds it.
+    """
+    if isinstance(value, staticmethod) or value == ():
+        return True
+    if isinstance(value, Mapping):
+        value = value.values()
+    if not isinstance(value, Iterable):
+        return False  # a method, a property, a number
+    return any(hasattr(getattr(plugin, hook, None), _MARKER) for plugin in list(value) for hook in SPECS)
 
 
 def vote(calls: tuple[Call, ...], connection: Connection) -> str | None:
@@ -278,14 +329,23 @@ def gate(calls: tuple[Call, ...], connection: Connection) -> str | None:
 def start(calls: tuple[Call, ...], holder: object) -> None:
     """The gate of `server_activate`: any failure refuses to start, and who had already started is named."""
     for call in calls:
-        try:
-            call.invoke(holder)
-        except ConfigurationError:
-            raise
-        except BaseException as exception:
-            if ends_the_loop(exception):
-                raise
-            raise PluginError(f"{call.subject} raised {type(exception).__name__}: {text_of(exception)}") from exception
+        with _about(call.plugin):
+            try:
+                call.invoke(holder)
+            except ConfigurationError as error:
+                raise _named(error, call.plugin) from error
+            except BaseException as exception:
+                if ends_the_loop(exception):
+                    raise
+                raise PluginError(
+                    f"{call.subject} raised {type(exception).__name__}: {text_of(exception)}"
+                ) from exception
+
+
+def _named(error: ConfigurationError, plugin: str) -> ConfigurationError:
+    """The same error, which says in each of its lines which plugin it comes from."""
+    lines = [line if f"plugin {plugin!r}" in line else f"plugin {plugin!r}: {line}" for line in str(error).splitlines()]
+    return PluginError("\n".join(lines), option=error.option, index=error.index)
 
 
 class Wrappers:

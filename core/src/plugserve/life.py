@@ -25,7 +25,7 @@ from .hooks import Wrappers, gate, observe, vote, vote_async
 if TYPE_CHECKING:
     from .context import Outcome
 
-__all__ = ["BANNER_PATIENCE", "Report", "current", "hung_up", "live"]
+__all__ = ["BANNER_PATIENCE", "Report", "admit", "current", "hung_up", "live", "open_up"]
 
 BANNER_PATIENCE = 0.1
 """Seconds that a request waits for its client's first byte where the handler does not say who speaks first."""
@@ -57,9 +57,9 @@ async def live(c: Connection) -> BaseException | None:
     Returns: an exception of the server's own `verify_request`, which whoever accepted must deal with; else None.
     """
     hooks = c.hooks
-    reason, escaping = _admit(c)
+    reason, escaping = admit(c)
     if reason is None and (hooks.open_connection or hooks.authorize):
-        reason = await _open(c)
+        reason = await open_up(c)
     if reason is None and (not c.server._core_handler.straight or c.limits.total is not None):
         reason = await _first_byte(c)
     if reason is not None:
@@ -94,7 +94,7 @@ async def live(c: Connection) -> BaseException | None:
     return None
 
 
-def _admit(c: Connection) -> tuple[str | None, BaseException | None]:
+def admit(c: Connection) -> tuple[str | None, BaseException | None]:
     """The limits, the vote, and the server's own method as the last voter."""
     reason = c.server._core_requests.refusal(c, c.limits)
     if reason is not None:
@@ -114,7 +114,7 @@ def _admit(c: Connection) -> tuple[str | None, BaseException | None]:
         return "denied: verify_request failed", exception
 
 
-async def _open(c: Connection) -> str | None:
+async def open_up(c: Connection) -> str | None:
     """The layers and `authorize`, under one deadline and one budget. Returns the reason of a refusal."""
     hooks, limits = c.hooks, c.limits
     c.deadline = c.server.clock() + limits.layers_timeout

@@ -55,7 +55,7 @@ class Limits:
         for name in self.__slots__:
             value = getattr(self, name)
             if value is not None and not isinstance(value, bool) and not value > 0:
-                raise ConfigurationError(f"limits: {name} is {value!r}: give a number above 0")
+                raise ConfigurationError(f"limits: {name} is {value!r}: give a number above 0", option=name)
 
     @classmethod
     def none(cls) -> Limits:

@@ -14,6 +14,7 @@ class OnFrontMixIn(ThreadingMixIn):
     client has spoken."""
 
     handles_on_front = True
+    engine_place = "the server's own loop, a thread for a classic handler"
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Handle one request here and now, as far as it goes without waiting."""

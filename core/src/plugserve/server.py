@@ -13,6 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
+from inspect import getattr_static
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from .errors import Aborted, ConfigurationError, PeerError, ShuttingDown
 from .faults import ends_the_loop, report
 from .front import Front
 from .handlers import ModernHandler
-from .hooks import Hooks, Plugins, observe, start
+from .hooks import Holder, Hooks, Plugins, means_plugins, observe, start
 from .life import BANNER_PATIENCE, hung_up, live
 from .limits import Limits
 from .overrides import wrap_overridable
@@ -40,6 +41,7 @@ class SynchronousMixIn:
     """The engine `sync`: one request at a time, in the loop's own thread. What a server is without any mix-in."""
 
     engine_name = "sync"
+    engine_place = "the server's own loop, one request at a time"
 
 
 class BaseServer:
@@ -61,6 +63,11 @@ class BaseServer:
     timeout: float | None = None
 
     engine_name = "sync"
+    engine_place = SynchronousMixIn.engine_place
+    """Where requests are handled, in words."""
+    engine_options: tuple[str, ...] = ()
+    """Those of the engine's class attributes that are its options in a configuration; `check_engine_options`, a class
+    method if it has one, is given them to refuse what makes no sense."""
     shares_memory = True
     """Whether requests are handled in the server's own process."""
     handles_on_front = False
@@ -77,8 +84,13 @@ class BaseServer:
     trace_hooks = False
     """Whether to print each call of a hook, and its result, to standard error."""
 
+    options: Any = None
+    """The instance of the handler's `Options`; whatever a subclass has made of this name stays."""
+    limits: Any = None
+    """What peers may cost; likewise."""
     plugins: Any = ()
-    """Before `__init__`: what to use if it is given none. After it: the mapping of names to plugins."""
+    """Before `__init__`: what to use if it is given none, or a `staticmethod` without parameters that makes it anew for
+    each server, so that no two share an instance. After it: the mapping of names to plugins."""
 
     def __init__(
         self,
@@ -94,10 +106,15 @@ class BaseServer:
         self.RequestHandlerClass = RequestHandlerClass
         self._core_handler_facts: _HandlerFacts | None = None
         self._core_hooks = Hooks()
-        self.plugins = self._core_plugins = Plugins(type(self).plugins if plugins is None else plugins)
-        # The core reads its own: a subclass may have had attributes of these names for purposes of its own.
-        self.options = self._core_options = self._core_options_of(options)
-        self.limits = self._core_limits = limits if limits is not None else self._core_default_limits()
+        # The core reads its own: a subclass may have had attributes of the public names for purposes of its own.
+        self._core_plugins = Plugins(self._core_plugins_for(plugins))
+        self._core_options = self._core_options_of(options)
+        self._core_limits = limits if limits is not None else self._core_default_limits()
+        if plugins is not None or means_plugins(getattr_static(self, "plugins")):
+            self.plugins = self._core_plugins
+        for public, value in (("options", self._core_options), ("limits", self._core_limits)):
+            if getattr_static(self, public) is None:
+                setattr(self, public, value)
         self._core_name = name
         self._core_batches = False
         self._core_started = False
@@ -173,6 +190,12 @@ class BaseServer:
         """Seconds on the clock that deadlines are kept by."""
         return monotonic()
 
+    def _core_plugins_for(self, given: Any) -> Any:
+        """The plugins to use: those that it is given, or else what its class says. `adoption.py` adds to them."""
+        if given is None:
+            given = self.plugins
+        return given() if callable(given) else given
+
     def _core_options_of(self, given: Any) -> Any:
         declared = getattr(self.handler_class, "Options", None)
         if given is None:
@@ -193,6 +216,18 @@ class BaseServer:
             )
         return given
 
+    @classmethod
+    def _core_check_handler(cls, handler: Any) -> None:
+        """Refuse a handler that cannot speak on this kind of socket."""
+        needs = getattr(handler, "needs", None)
+        has = "stream" if cls.is_stream else "datagrams"
+        if needs in ("stream", "datagrams") and needs != has:
+            kind = "streams" if cls.is_stream else "datagrams"
+            raise ConfigurationError(
+                f"{getattr(handler, '__name__', handler)} needs {'a stream' if needs == 'stream' else needs}, and "
+                f"{cls.__name__} serves {kind}: use another address or another handler"
+            )
+
     def _core_default_limits(self) -> Limits:
         return Limits.none() if self.handler_style == "classic" else Limits()
 
@@ -201,13 +236,14 @@ class BaseServer:
     def _core_start(self) -> None:
         """Compile the plugins and let them get ready, once."""
         if not self._core_started:
+            self._core_check_handler(self.handler_class)
             self._core_hooks = self._core_plugins.compile(self)
             self._core_handler_facts = None
             self._core_started = True
             self._core_closed = False
             try:
                 if self._core_hooks.server_activate:
-                    start(self._core_hooks.server_activate, _Holder(self))
+                    start(self._core_hooks.server_activate, Holder(self))
             except BaseException:
                 self._core_stopped()
                 raise
@@ -216,7 +252,7 @@ class BaseServer:
         if self._core_started:
             self._core_started = False
             if self._core_hooks.server_close:
-                observe(self._core_hooks.server_close, _Holder(self))
+                observe(self._core_hooks.server_close, Holder(self))
 
     def server_activate(self) -> None:
         """Called by the constructor to get ready for requests. May be overridden."""
@@ -262,7 +298,7 @@ class BaseServer:
         try:
             front.turn(timeout)
             if self._core_hooks.service_actions:
-                observe(self._core_hooks.service_actions, _Holder(self))
+                observe(self._core_hooks.service_actions, Holder(self))
             self.service_actions()
         except BaseException as exception:
             if ends_the_loop(exception):
@@ -691,12 +727,3 @@ class _HandlerFacts:
             self.straight = server.handles_on_front
         if not server.is_stream:
             self.straight = True
-
-
-class _Holder:
-    """The one argument of the hooks that belong to no request."""
-
-    __slots__ = ("server",)
-
-    def __init__(self, server: BaseServer) -> None:
-        self.server = server

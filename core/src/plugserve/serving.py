@@ -44,7 +44,11 @@ _log = logging.getLogger("plugserve")
 
 
 def serve_threads(
-    servers: Sequence[BaseServer], *, drain: float = DRAIN, ready: Callable[[], object] = lambda: None
+    servers: Sequence[BaseServer],
+    *,
+    drain: float = DRAIN,
+    ready: Callable[[], object] = lambda: None,
+    ended: Callable[[int, int], object] = lambda index, status: None,
 ) -> int:
     """Run servers until a signal; close them.
 
@@ -52,13 +56,14 @@ def serve_threads(
         servers: bound and activated. They are closed in the end, whatever that is.
         drain: seconds that requests get to finish after the first signal.
         ready: called once, when all are served and signals mean what is said above.
+        ended: called for each server when it has been closed, with its index and its exit status.
 
     Returns:
         An exit status: 0 after a signal, or when one of the servers was shut down; 70 if a loop broke down.
 
     Call it in the main thread. The signal handlers of before are back when it returns.
     """
-    failures: list[BaseException] = []
+    failures: dict[BaseServer, BaseException] = {}
     bell, ringer = _bell()
 
     def ring(word: bytes) -> None:
@@ -72,7 +77,7 @@ def serve_threads(
             server.serve_forever()
         except BaseException as error:
             _log.error("the listener %s ended: %s: %s", server.listener_name, type(error).__name__, error)
-            failures.append(error)
+            failures[server] = error
         finally:
             ring(b".")
 
@@ -97,13 +102,18 @@ def serve_threads(
             for thread in threads:
                 thread.join()
         finally:
-            for server in servers:
+            for index, server in enumerate(servers):
                 _close(server)
+                ended(index, _FAILED if server in failures else 0)
     return _FAILED if failures else 0
 
 
 def serve_processes(
-    makers: Sequence[Callable[[], BaseServer]], *, drain: float = DRAIN, ready: Callable[[], object] = lambda: None
+    makers: Sequence[Callable[[], BaseServer]],
+    *,
+    drain: float = DRAIN,
+    ready: Callable[[], object] = lambda: None,
+    ended: Callable[[int, int], object] = lambda index, status: None,
 ) -> int:
     """Run each server in a process of its own until a signal; with only one, in this process.
 
@@ -112,6 +122,7 @@ def serve_processes(
             were bound before are inherited.
         drain: seconds that requests get to finish after the first signal.
         ready: called once, in this process, when signals mean what is said above.
+        ended: called in this process for each server that has ended, with its index and its exit status.
 
     Returns:
         The highest exit status: 0 after a signal, 70 if a loop broke down, 78 if a server could not be made.
@@ -122,8 +133,10 @@ def serve_processes(
     Call it in the main thread of a process that has no others.
     """
     if len(makers) == 1:
-        return _serve_here(makers[0], drain, ready)
-    children: list[int] = []
+        status = _serve_here(makers[0], drain, ready)
+        ended(0, status)
+        return status
+    children: dict[int, int] = {}
     told = False
 
     def pass_on() -> None:
@@ -145,7 +158,7 @@ def serve_processes(
                 if child == 0:
                     _be_a_child(maker, drain, pipes)
                 pipes.after_fork()
-                children.append(child)
+                children[child] = len(children)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         if pipes.all_ready(len(children), bell):
@@ -153,10 +166,11 @@ def serve_processes(
         statuses: list[int] = []
         while True:
             for child in list(children):
-                ended, status = os.waitpid(child, os.WNOHANG)
-                if ended:
-                    children.remove(child)
-                    statuses.append(os.waitstatus_to_exitcode(status))
+                gone, status = os.waitpid(child, os.WNOHANG)
+                if gone:
+                    code = os.waitstatus_to_exitcode(status)
+                    statuses.append(code if code >= 0 else 128 - code)
+                    ended(children.pop(child), statuses[-1])
             if not children:
                 break
             if statuses and not told:
@@ -164,7 +178,7 @@ def serve_processes(
                 pass_on()
             _wait_for(bell)
         pipes.close()
-    return max(status if status >= 0 else 128 - status for status in statuses)
+    return max(statuses)
 
 
 class _Pipes:

@@ -77,10 +77,12 @@ class ThreadingMixIn(_Base):
     """Mix-in: each request in a thread of its own. See `socketserver.ThreadingMixIn`."""
 
     engine_name = "threading"
+    engine_options = ("daemon_threads", "block_on_close")
+    engine_place = "a thread for each request"
 
-    daemon_threads = False
+    daemon_threads: bool = False
     """Whether the program may end while a request is being handled."""
-    block_on_close = True
+    block_on_close: bool = True
     """Whether `server_close()` waits for the threads that are no daemons."""
     _threads: Any = _NoThreads()
 

@@ -164,5 +164,5 @@ def test_a_decision_is_explained_on_request() -> None:
     """For the question why somebody is not served."""
     access = Access(allow=["10.0.0.0/8"], deny=["10.1.0.0/16"])
     decision = access.explain(("10.1.2.3", 4711))
-    assert decision == (False, "10.1.0.0/16 (deny rule 1 of deny)")
+    assert decision == (False, "10.1.0.0/16 (deny rule 1 of deny)", ("10.0.0.0/8 (allow rule 1 of allow)",))
     assert str(access.explain("", "unix")) == "denied: no rule is about it, and there are allow rules"

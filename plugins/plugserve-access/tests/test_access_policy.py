@@ -133,14 +133,18 @@ def test_what_is_no_address_is_never_remembered() -> None:
     ("address", "transport", "decision"),
     [
         (("10.1.2.3", 1), "tcp", "allowed: 10.0.0.0/8 (allow rule 1 of allow)"),
-        (("10.9.0.1", 1), "tcp", "denied: 10.9.0.0/16 (deny rule 2 of deny)"),
+        (
+            ("10.9.0.1", 1),
+            "tcp",
+            "denied: 10.9.0.0/16 (deny rule 2 of deny); it overrules 10.0.0.0/8 (allow rule 1 of allow)",
+        ),
         (("192.0.2.1", 1), "tcp", "denied: no rule is about it, and there are allow rules"),
         ("", "unix", "denied: unix (deny rule 1 of deny)"),
         (("example.org\n", 1), "tcp", "denied: ('example.org\\n', 1) is no address of a peer on tcp"),
     ],
 )
 def test_a_decision_can_be_explained(address: object, transport: str, decision: str) -> None:
-    """The explanation names the rule and where it stands, and is fit for a log."""
+    """The explanation names the rule that decides and those that it overrules, and is fit for a log."""
     some = policy(allow=("10.0.0.0/8",), deny=("unix", "10.9.0.0/16"))
     assert str(some.decide(address, transport)) == decision
 

@@ -77,6 +77,7 @@ class _HTTPHandler(CoroutineHandler):
     """The connection: request after request, each answered by `respond`."""
 
     speaks_first = False
+    needs = "stream"
 
     options: _Shared
 

@@ -47,6 +47,11 @@ class Rule(NamedTuple):
     source: str
     line: int
 
+    def covers(self, address: int) -> bool:
+        """Whether it is about an address of its kind, given as a number."""
+        free = BITS[self.kind] - self.length
+        return self.first >> free == address >> free
+
     @property
     def text(self) -> str:
         """The rule as it would be written."""

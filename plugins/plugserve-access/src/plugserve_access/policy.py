@@ -17,7 +17,7 @@ happens to hold never turns the meaning of the configuration around.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from .addresses import BITS, CID_LOCAL, Kind, locate
@@ -51,13 +51,16 @@ class Decision(NamedTuple):
     Parameters:
         allowed: whether the peer is served.
         why: the rule that decided, and where it stands; or why none did.
+        overruled: the other rules that are about the peer, in the order in which they would have decided.
     """
 
     allowed: bool
     why: str
+    overruled: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{'allowed' if self.allowed else 'denied'}: {self.why}"
+        others = f"; it overrules {', '.join(self.overruled)}" if self.overruled else ""
+        return f"{'allowed' if self.allowed else 'denied'}: {self.why}{others}"
 
 
 class Policy:
@@ -68,14 +71,21 @@ class Policy:
         others: whether peers are allowed that no rule is about.
         why_others: the same as a sentence.
         counts: how many allow and how many deny rules there are, for people.
+        rules: all of them, for `decide`.
     """
 
-    __slots__ = ("_cache", "_tables", "counts", "others", "why_others")
+    __slots__ = ("_cache", "_rules", "_tables", "counts", "others", "why_others")
 
     def __init__(
-        self, tables: dict[Kind, NetworkTable], others: bool, why_others: str, counts: tuple[int, int]
+        self,
+        tables: dict[Kind, NetworkTable],
+        others: bool,
+        why_others: str,
+        counts: tuple[int, int],
+        rules: Sequence[Rule] = (),
     ) -> None:
         self._tables = tables
+        self._rules = rules
         self._cache: dict[Any, bool] = {}
         self.others = others
         self.why_others = why_others
@@ -117,7 +127,10 @@ class Policy:
         rule = self._tables[kind].find(packed)
         if rule is None:
             return Decision(self.others, self.why_others)
-        return Decision(rule.allow, str(rule))
+        number = int.from_bytes(packed, "big")
+        about = [other for other in self._rules if other.kind == kind and other.covers(number)]
+        about.sort(key=lambda other: (-other.length, other.allow))
+        return Decision(rule.allow, str(rule), tuple(str(other) for other in about if other is not rule))
 
     @classmethod
     def build(cls, rules: Iterable[Rule], *, any_allow: bool, any_deny: bool) -> Generator[None, None, Policy]:
@@ -139,7 +152,7 @@ class Policy:
         for kind in BITS:
             tables[kind] = yield from NetworkTable.build(kind, rules)
         allowing = sum(rule.allow for rule in rules)
-        return cls(tables, others, why, (allowing, len(rules) - allowing))
+        return cls(tables, others, why, (allowing, len(rules) - allowing), rules)
 
     @classmethod
     def nobody(cls, why: str) -> Policy:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from plugserve.errors import ConfigurationError
 
@@ -168,12 +168,13 @@ def _rules(option: str, texts: object) -> list[Rule]:
         raise ConfigurationError(f"{option} is a list of rules, not {type(texts).__name__}: write a list of strings")
     rules = []
     for number, text in enumerate(texts, 1):
+        place: dict[str, Any] = {"option": option, "index": number - 1}
         if not isinstance(text, str):
-            raise ConfigurationError(f"{option}, rule {number}: {text!a} is not text: write it as a string")
+            raise ConfigurationError(f"{option}, rule {number}: {text!a} is not text: write it as a string", **place)
         try:
             rules.append(parse_rule(text.strip(), allow=option == "allow", source=option, line=number))
         except BadRule as error:
-            raise ConfigurationError(f"{option}, rule {number}: {error}") from None
+            raise ConfigurationError(f"{option}, rule {number}: {error}", **place) from None
     return rules
 
 

@@ -79,7 +79,8 @@ class RuleFile:
                 if status.st_size > MAX_BYTES:
                     raise ConfigurationError(
                         f"{self.option}: {self.name} has {status.st_size} bytes, and more than {MAX_BYTES} are no list "
-                        f"of rules: check the path"
+                        f"of rules: check the path",
+                        option=self.option,
                     )
                 content = file.read(MAX_BYTES)
                 if _signature(status) != self._done or _signature(os.fstat(file.fileno())) != self._done:
@@ -88,7 +89,8 @@ class RuleFile:
         except (OSError, ValueError) as error:
             # ValueError: a NUL in the path.
             raise ConfigurationError(
-                f"{self.option}: cannot read {self.name}: {getattr(error, 'strerror', None) or error}"
+                f"{self.option}: cannot read {self.name}: {getattr(error, 'strerror', None) or error}",
+                option=self.option,
             ) from error
         return (yield from self._parse(content))
 
@@ -104,12 +106,16 @@ class RuleFile:
                 try:
                     rules.append(parse_rule(word, allow=self.allow, source=self.name, line=number))
                 except BadRule as error:
-                    raise ConfigurationError(f"{self.option}: {self.name}, line {number}: {error}") from None
+                    raise ConfigurationError(
+                        f"{self.option}: {self.name}, line {number}: {error}", option=self.option
+                    ) from None
         return rules
 
     def _refuse_irregular(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigurationError(f"{self.option}: {self.name} is not a regular file: give the path of a list")
+            raise ConfigurationError(
+                f"{self.option}: {self.name} is not a regular file: give the path of a list", option=self.option
+            )
 
     def _look(self) -> Signature:
         try:

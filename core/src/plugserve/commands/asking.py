@@ -1,0 +1,92 @@
+"""The arguments and options with which `serve`, `check`, `explain` and `schema` are told what to serve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from plugserve.completions import complete_engine, complete_handler, complete_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plugserve.plan import Plan
+
+__all__ = ["asked_plan", "what_to_serve"]
+
+_OPTIONS = (
+    click.argument("handlers", nargs=-1, metavar="[HANDLER[@ADDRESS]]...", shell_complete=complete_handler),
+    click.option(
+        "-c",
+        "--config",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(),
+        help="A configuration file in TOML, or a folder of them (*.toml); takes the place of all that follows.",
+    ),
+    click.option(
+        "--bind",
+        "binds",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Where to listen: tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, ..., or HOST:PORT for TCP. For the "
+        "handlers without an @ADDRESS, one each in order; a single one takes all. Default: a free port on 127.0.0.1.",
+    ),
+    click.option(
+        "--engine",
+        default=None,
+        metavar="NAME",
+        help="How requests run side by side: threading (the default), sync, forking, or one that is installed.",
+        shell_complete=complete_engine,
+    ),
+    click.option(
+        "--with",
+        "plugins",
+        multiple=True,
+        metavar="PLUGIN,...",
+        help="Plugins, outermost first: NAME, NAME:FLAG or NAME:KEY=VALUE, and more KEY=VALUE behind commas.",
+        shell_complete=complete_plugins,
+    ),
+    click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the handler; HANDLER.KEY=VALUE says of which one.",
+    ),
+)
+
+
+def what_to_serve(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator: the command takes these arguments and options, for `asked_plan`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def asked_plan(
+    *,
+    handlers: tuple[str, ...],
+    files: tuple[str, ...],
+    binds: tuple[str, ...],
+    engine: str | None,
+    plugins: tuple[str, ...],
+    options: tuple[str, ...],
+) -> Plan:
+    """The plan that the words ask for, with what is wrong in its `faults`.
+
+    Errors: `click.UsageError` if neither handlers nor files are named, or both.
+    """
+    from plugserve.discovery import Catalog
+    from plugserve.plan import plan_files, plan_words
+
+    given = {"HANDLER": handlers, "--bind": binds, "--engine": engine, "--with": plugins, "--option": options}
+    if files:
+        if beside := [name for name, words in given.items() if words]:
+            raise click.UsageError(f"{beside[0]} and --config do not go together: write it into the file.")
+        return plan_files(files, Catalog())
+    if not handlers:
+        raise click.UsageError("Missing argument 'HANDLER[@ADDRESS]...', or -c FILE: nothing says what to serve.")
+    return plan_words(handlers, binds, engine or "threading", plugins, options, Catalog())

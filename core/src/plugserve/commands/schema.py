@@ -1,0 +1,67 @@
+"""`plugserve schema`: a JSON Schema of configuration files, for editors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from plugserve.errors import ConfigurationError
+from plugserve.exits import CONFIGURATION, fail
+
+if TYPE_CHECKING:
+    from plugserve.discovery import Kind
+
+__all__ = ["schema"]
+
+
+@click.command()
+@click.option(
+    "-c",
+    "--config",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(),
+    help="A configuration file, or a folder of them: the schema covers what it names. Default: all that is installed.",
+)
+def schema(files: tuple[str, ...]) -> None:
+    """Print a JSON Schema of configuration files, for editors.
+
+    It covers the options of the handlers, engines and plugins that the file names; a file that is wrong elsewhere will
+    do. Write `#:schema ./plugserve.schema.json` at the top of the file, and an editor that knows TOML uses it.
+
+    \b
+    plugserve schema -c site.toml > plugserve.schema.json
+    """
+    import json
+
+    from plugserve.discovery import Catalog
+    from plugserve.schema import schema_of
+
+    catalog = Catalog()
+    try:
+        names, folder = _named_in(files) if files else (_installed(catalog), None)
+        click.echo(json.dumps(schema_of(names, catalog, folder=folder), indent=2))
+    except ConfigurationError as error:
+        fail(CONFIGURATION, *str(error).splitlines())
+
+
+def _named_in(files: tuple[str, ...]) -> tuple[dict[Kind, list[str]], str | None]:
+    from plugserve.configuration import Faults, read_configuration
+
+    configuration = read_configuration(files)
+    if not configuration.documents:
+        raise Faults(configuration.faults)
+    listeners = configuration.listeners
+    names: dict[Kind, list[str]] = {
+        "handler": [listener.handler for listener in listeners],
+        "engine": [listener.engine for listener in listeners],
+        "plugin": [plugin.use for listener in listeners for plugin in listener.plugins],
+    }
+    return names, listeners[0].folder if listeners else None
+
+
+def _installed(catalog: Any) -> dict[Kind, list[str]]:
+    kinds: tuple[Kind, ...] = ("handler", "engine", "plugin")
+    return {kind: [entry.name for entry in catalog.list_entries(kind) if not entry.problems] for kind in kinds}
