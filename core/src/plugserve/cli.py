@@ -16,7 +16,7 @@ from .discovery import core_version
 
 __all__ = ["main"]
 
-_COMMANDS: Final = ("serve", "check", "explain", "plugins", "schema", "new", "completion")
+_COMMANDS: Final = ("serve", "check", "explain", "plugins", "schema", "adopt", "new", "completion")
 """The subcommands, in the order of the help: each is the function of that name in the module of that name."""
 
 
