@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from .configuration import Faults
 from .connection import Connection
 from .errors import ConfigurationError
 from .hooks import Call, Holder, Hooks, Plugins, observe, start
 from .life import admit, open_up
+from .toml_document import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,10 +13,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from .configuration import Asked, AskedPlugin, Faults, told
+from .configuration import Asked, AskedPlugin, told
 from .errors import ConfigurationError, PluginError
 from .secret import hidden
 from .serving import DRAIN
+from .toml_document import Faults
 
 if TYPE_CHECKING:
     import socket

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from .configuration import Listen, Top
@@ -33,20 +34,22 @@ _NONE: Final = {"const": "none"}
 """How None is written, which TOML has no word for."""
 
 
-def schema_of(names: Mapping[Kind, Iterable[str]], catalog: Catalog, *, folder: str | None = None) -> dict[str, Any]:
+def schema_of(
+    names: Mapping[Kind, Iterable[str]], catalog: Catalog, *, folders: Mapping[str, str | None] = MappingProxyType({})
+) -> dict[str, Any]:
     """The schema of a configuration file.
 
     Parameters:
         names: the handlers, engines and plugins whose options it shall know.
         catalog: what is installed: the names that an editor offers.
-        folder: where relative paths to files begin.
+        folders: where the relative path of a name that has one begins; the working directory, if it is not there.
 
     Errors: `PluginError` for a name that leads to nothing.
     """
     tables: dict[Kind, dict[str, dict[str, Any]]] = {"handler": {}, "engine": {}, "plugin": {}}
     for kind, wanted in names.items():
         for name in dict.fromkeys(wanted):
-            found = catalog.load(kind, name, folder=folder)
+            found = catalog.load(kind, name, folder=folders.get(name))
             if kind == "handler":
                 tables[kind][name] = _table(getattr(found, "Options", None), _documented(found))
             elif kind == "engine":
@@ -61,10 +64,12 @@ def schema_of(names: Mapping[Kind, Iterable[str]], catalog: Catalog, *, folder: 
     properties["handler"] |= _named("handler", catalog)
     properties["engine"] |= _named("engine", catalog)
     properties["limits"] = _table(Limits, Limits) | {"description": properties["limits"]["description"]}
-    listen["allOf"] = [
-        *_choices("handler", "options", tables["handler"]),
-        *_choices("engine", "engine-options", tables["engine"]),
+    cases = [
+        *_choices("handler", "options", tables["handler"], None),
+        *_choices("engine", "engine-options", tables["engine"], Listen.engine),
     ]
+    if cases:
+        listen["allOf"] = cases
     properties["plugin"] = _array(_plugin(tables["plugin"], catalog), properties["plugin"])
     definitions: dict[str, Any] = {}
     _lift(top, definitions)
@@ -115,15 +120,15 @@ def _plugin(tables: dict[str, dict[str, Any]], catalog: Catalog) -> dict[str, An
     for name, table in tables.items():
         whole = table | {"properties": {**own, **table["properties"]}}
         cases.append({"if": {"properties": {"use": {"const": name}}, "required": ["use"]}, "then": whole})
-    return {"type": "object", "properties": own, "required": ["use"], "allOf": cases}
+    return {"type": "object", "properties": own, "required": ["use"]} | ({"allOf": cases} if cases else {})
 
 
-def _choices(key: str, options: str, tables: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """What stands in a table of options depends on the name beside it."""
+def _choices(key: str, options: str, tables: dict[str, dict[str, Any]], default: str | None) -> list[dict[str, Any]]:
+    """What stands in a table of options depends on the name beside it, or on the default, if there is none."""
     return [
         {
-            "if": {"properties": {key: {"const": name}}, "required": [key]},
-            "then": {"properties": {options: table}},
+            "if": {"properties": {key: {"const": name}}} | ({} if name == default else {"required": [key]}),
+            "then": {"properties": {options: table}} | ({"required": [options]} if "required" in table else {}),
         }
         for name, table in tables.items()
     ]

@@ -68,6 +68,10 @@ def handler(name: str, style: str, author: str | None, description: str | None, 
     It answers each line of its clients with the same line in capital letters, and greets them. Its protocol knows no
     socket; the styles are three ways to drive it: bytes in and bytes out, a coroutine that awaits its connection, or
     code that blocks on the real socket, as for socketserver.
+
+    \b
+    plugserve new handler shout
+    plugserve new handler shout --style coroutine --author 'Ada Lovelace' --into shout
     """
     _make(Scaffold(kind="handler", name=name, style=style, author=author, description=description, folder=into))
 
@@ -82,6 +86,10 @@ def plugin(name: str, style: str, author: str | None, description: str | None, i
     observe  counts requests, refusals and bytes, and reports the totals
     layer    wants a line from the client before the handler sees a byte
     wrap     measures how long the handler takes
+
+    \b
+    plugserve new plugin quota
+    plugserve new plugin stopwatch --style wrap
     """
     _make(Scaffold(kind="plugin", name=name, style=style, author=author, description=description, folder=into))
 

@@ -41,14 +41,15 @@ def schema(files: tuple[str, ...]) -> None:
 
     catalog = Catalog()
     try:
-        names, folder = _named_in(files) if files else (_installed(catalog), None)
-        click.echo(json.dumps(schema_of(names, catalog, folder=folder), indent=2))
+        names, folders = _named_in(files) if files else (_installed(catalog), {})
+        click.echo(json.dumps(schema_of(names, catalog, folders=folders), indent=2))
     except ConfigurationError as error:
         fail(CONFIGURATION, *str(error).splitlines())
 
 
-def _named_in(files: tuple[str, ...]) -> tuple[dict[Kind, list[str]], str | None]:
-    from plugserve.configuration import Faults, read_configuration
+def _named_in(files: tuple[str, ...]) -> tuple[dict[Kind, list[str]], dict[str, str | None]]:
+    from plugserve.configuration import read_configuration
+    from plugserve.toml_document import Faults
 
     configuration = read_configuration(files)
     if not configuration.documents:
@@ -59,7 +60,12 @@ def _named_in(files: tuple[str, ...]) -> tuple[dict[Kind, list[str]], str | None
         "engine": [listener.engine for listener in listeners],
         "plugin": [plugin.use for listener in listeners for plugin in listener.plugins],
     }
-    return names, listeners[0].folder if listeners else None
+    folders = {
+        name: listener.folder
+        for listener in reversed(listeners)
+        for name in (listener.handler, listener.engine, *(plugin.use for plugin in listener.plugins))
+    }
+    return names, folders
 
 
 def _installed(catalog: Any) -> dict[Kind, list[str]]:
