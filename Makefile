@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test lint types tests test-all format coverage constraints changelog clean FORCE
+.PHONY: help serve setup test lint types tests test-all format coverage docs docs-links constraints changelog clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,13 @@ coverage: $(VENV)/.tools ## all tests on one Python, with the lines that none of
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+docs: $(VENV)/.tools ## build the documentation into docs/_build/html
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build/html
+	@echo 'open docs/_build/html/index.html'
+
+docs-links: $(VENV)/.tools ## ask every outer address that the documentation links to (needs the network)
+	$(BIN)/sphinx-build --quiet -b linkcheck docs docs/_build/links
+
 constraints: $(VENV)/.tools ## write constraints.txt anew, with the newest versions
 	$(BIN)/python tests/workspace/pin.py
 
@@ -65,7 +72,7 @@ changelog: $(VENV)/.tools ## show what the next release will say
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist docs/_build
 	find core plugins contrib_handlers tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up happens once: each stamp is older than what it depends on only when there is something to do, and then pip is
