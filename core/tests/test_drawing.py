@@ -47,9 +47,12 @@ def _listener(*plugins: str, verdict: dict[str, Any] | None = None, **changes: A
             _step("server_activate", ONCE, *plugins, rule="gate"),
             _step("accept", FRONT, hook=False),
             _step("verify_request", FRONT, *plugins, rule="vote"),
+            _step("layers", FRONT, *plugins[2:5], rule="pipeline") | {"hook": "open_connection"},
             _step("authorize", FRONT, rule="vote"),
             _step("setup", PLACE, *plugins[:1], rule="gate"),
             _step("handle", PLACE, rule="wrap"),
+            _step("handle_error", PLACE, *plugins[1:2]),
+            _step("close", FRONT, hook=False),
             _step("connection_closed", FRONT, *plugins),
             _step("request_rejected", FRONT, *plugins),
         ],
@@ -71,6 +74,23 @@ def _verdict(answer: str, served: bool | None) -> dict[str, Any]:
     }
 
 
+def _layer_refuses() -> dict[str, Any]:
+    """The second of three layers refuses, and nothing behind it is asked."""
+    answers = {"proxy": "agrees", "tls": "denies", "sasl": "not asked"}
+    votes = [
+        {"hook": "open_connection", "plugin": plugin, "answer": answer, "why": "expired" if answer == "denies" else ""}
+        for plugin, answer in answers.items()
+    ]
+    verdict = {"client": "unix", "served": False, "reason": "expired", "ended_at": "open_connection", "votes": votes}
+    return _listener("access", "log", *answers, verdict=verdict)
+
+
+def _limit_refuses() -> dict[str, Any]:
+    """No plugin refuses, but the server's own method."""
+    votes = [{"hook": "verify_request", "plugin": "verify_request", "answer": "denies", "why": "too many"}]
+    return _listener(verdict=_verdict("denies", False) | {"votes": votes})
+
+
 DRAWINGS: dict[str, list[dict[str, Any]]] = {
     "nobody": [_listener()],
     "two": [_listener("access", "log")],
@@ -78,6 +98,8 @@ DRAWINGS: dict[str, list[dict[str, Any]]] = {
     "listeners": [_listener("access"), _listener("log", name="other")],
     "refused": [_listener("access", "log", verdict=_verdict("denies", False))],
     "served": [_listener("access", "log", verdict=_verdict("agrees", True))],
+    "layer": [_layer_refuses()],
+    "limit": [_limit_refuses()],
     "blind": [_listener("access", verdict=_verdict("cannot tell", None))],
     "long": [
         _listener(
@@ -114,13 +136,14 @@ def test_it_is_one_document_without_script_or_reference(listeners: list[dict[str
 def test_no_two_texts_overlap_and_all_stand_within(listeners: list[dict[str, Any]]) -> None:
     """By boxes that are wide enough for common fonts, whatever the length of the names."""
     boxes = boxes_of(listeners)
-    height = float(ElementTree.fromstring(draw(listeners)).get("height", 0))
+    root = ElementTree.fromstring(draw(listeners))
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
     for one, other in itertools.combinations(boxes, 2):
         apart = one.right <= other.left or other.right <= one.left or one.bottom <= other.top or other.bottom <= one.top
         assert apart, (one, other)
     for box in boxes:
         assert box.left >= 0, box
-        assert box.right <= 1080, box
+        assert box.right <= width, box
         assert box.top >= 0, box
         assert box.bottom <= height, box
 
@@ -132,7 +155,7 @@ def test_steps_stand_in_call_order_with_plugins_and_their_lines() -> None:
         text: next(box.top for box in boxes if box.text == text)
         for text in (
             *("server_activate", "accept", "verify_request", "authorize"),
-            *("setup", "handle", "connection_closed", "request_rejected"),
+            *("setup", "handle", "handle_error", "close", "connection_closed", "request_rejected"),
         )
     }
     assert list(tops.values()) == sorted(tops.values())
@@ -172,8 +195,113 @@ def test_what_is_too_long_is_shortened_with_the_whole_in_a_tooltip() -> None:
     """Nothing is lost to who looks closer."""
     root = ElementTree.fromstring(draw(DRAWINGS["long"]))
     titles = ["".join(title.itertext()) for title in root.iter(f"{SVG}title")]
-    assert "p" * 300 in titles
-    assert any("".join(text.itertext()).endswith("…") for text in root.iter(f"{SVG}text"))
+    assert any("p" * 300 in title for title in titles[1:])
+    assert "n" * 200 in titles
+    shown = [box.text for box in boxes_of(DRAWINGS["long"])]
+    assert any(text.startswith("ppp") and text.endswith("…") for text in shown)
+    # Of a path the end says more: the file's name and the line.
+    assert any(text.startswith("…") and text.endswith(":3") for text in shown)
+
+
+def test_names_stand_within_their_chips() -> None:
+    """A chip is as wide as its text may be in a wide font, so that no letter runs over its edge."""
+    root = ElementTree.fromstring(draw(DRAWINGS["eight"]))
+    chips = [rect for rect in root.iter(f"{SVG}rect") if rect.get("class") == "chip"]
+    names = [box for box in boxes_of(DRAWINGS["eight"]) if box.text.startswith("plugin-number")]
+    assert len(chips) == len(names) > 8
+    # DejaVu Sans Bold, 13 pixels, as a browser measures it: no common font is wider.
+    measured = 122.47
+    for chip, name in zip(chips, names, strict=True):
+        left, width = float(chip.get("x", 0)), float(chip.get("width", 0))
+        assert left < name.left
+        assert name.right < left + width
+        assert name.right - name.left >= measured
+
+
+def test_who_hears_the_drawing_hears_all_of_it() -> None:
+    """Of an image only title and description are read out: every step, label, line and vote stands there."""
+    root = ElementTree.fromstring(draw(DRAWINGS["layer"]))
+    assert root.get("aria-labelledby") == root[0].get("id")
+    assert root.get("aria-describedby") == root[1].get("id")
+    words = root[1].text or ""
+    for listener in DRAWINGS["layer"]:
+        for step in listener["steps"]:
+            assert f"{step['step']}, {step['place']}: " in words
+            for call in step["calls"]:
+                assert f"{call['label']} ({call['origin']})" in words
+    assert "client unix: refused at open_connection: expired." in words
+    assert "At open_connection, tls: denies (expired)." in words
+
+
+def test_every_plugin_tells_its_label_to_who_points_at_it() -> None:
+    """The distribution and its version, which would crowd the drawing."""
+    root = ElementTree.fromstring(draw(DRAWINGS["two"]))
+    titles = [title.text for title in root.iter(f"{SVG}title")]
+    calls = [call["label"] for step in DRAWINGS["two"][0]["steps"] for call in step["calls"]]
+    assert [title for title in titles if title in calls] == calls
+
+
+@pytest.mark.parametrize(
+    "name,ended", [("refused", "verify_request"), ("layer", "layers"), ("limit", "verify_request")]
+)
+def test_the_way_of_a_refused_client_leads_over_request_rejected_to_close(name: str, ended: str) -> None:
+    """Marked from accept to the step that refuses, whether a voter, a layer or the server itself does; the rest of the
+    spine is not."""
+    root, middle = ElementTree.fromstring(draw(DRAWINGS[name])), _middles(name)
+    stops = {float(dot.get("cy", 0)) for dot in root.iter(f"{SVG}circle") if dot.get("class") == "stop"}
+    assert stops == {middle[ended], middle["request_rejected"], middle["close"]}
+    [way] = [path.get("d", "") for path in root.iter(f"{SVG}path") if path.get("class") == "way"]
+    assert way.endswith(f" {middle['accept']:g} V {middle[ended]:g}")
+    thick = [
+        path for path in root.iter(f"{SVG}path") if path.get("class") == "rail" and path.get("stroke-width") == "4"
+    ]
+    assert [path.get("stroke-dasharray") for path in thick] == [None, None]
+    out, back = (path.get("d", "") for path in thick)
+    assert f"V {middle['request_rejected']:g} " in out
+    assert f" {middle['request_rejected']:g} H" in back
+    assert f"V {middle['close']:g} " in back
+
+
+def test_the_way_of_a_served_client_is_the_whole_spine_and_no_more() -> None:
+    """Neither the branch for errors nor request_rejected is on it."""
+    root, middle = ElementTree.fromstring(draw(DRAWINGS["served"])), _middles("served")
+    passed = {float(dot.get("cy", 0)) for dot in root.iter(f"{SVG}circle") if dot.get("class") == "passed"}
+    beside = {"server_activate", "handle_error", "request_rejected"}
+    assert passed == {height for step, height in middle.items() if step not in beside}
+
+
+def test_a_refusal_that_is_no_plugins_is_told_with_the_verdict() -> None:
+    """It has no row of its own."""
+    texts = [box.text for box in boxes_of(DRAWINGS["limit"])]
+    assert "verify_request, verify_request: denies" in texts
+    assert "too many" in texts
+
+
+def test_lanes_say_where_steps_run() -> None:
+    """The front, the request's place and what comes once a server; close stands where the steps say."""
+    texts = [box.text for box in boxes_of(DRAWINGS["two"])]
+    lanes = (f"{FRONT} (front)", f"the request's place: {PLACE}", ONCE)
+    assert [text for text in texts if text in lanes] == [lanes[2], lanes[0], lanes[1]]
+    moved = _listener()
+    for step in moved["steps"]:
+        if step["step"] in ("close", "connection_closed"):
+            step["place"] = PLACE
+    boxes = boxes_of([moved])
+    panels = [box for box in boxes if FRONT in box.text or PLACE in box.text]
+    close = next(box for box in boxes if box.text == "close")
+    assert [panel.top < close.top for panel in panels] == [True, True, False]
+
+
+def _middles(name: str) -> dict[str, float]:
+    """The height at which the dot of each step stands: five pixels above the baseline of its name."""
+    [listener] = DRAWINGS[name]
+    steps = {step["step"] for step in listener["steps"]}
+    baselines = {
+        element.find(f"{SVG}title").tail: float(element.get("y", 0))  # type: ignore[union-attr]
+        for element in ElementTree.fromstring(draw([listener])).iter(f"{SVG}text")
+        if element.find(f"{SVG}title") is not None
+    }
+    return {text: y - 5 for text, y in baselines.items() if text in steps}
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
@@ -189,12 +317,12 @@ def test_every_text_has_contrast_enough(scheme: str) -> None:
     light, dark = style[1].split("@media")
     fills = dict(re.findall(r"\.(\w+) \{ fill: (#\w{6})", light if scheme == "light" else dark))
     grounds = {
-        "ink": ("paper", "panel", "chip", "denier"),
-        "quiet": ("paper", "panel", "chip", "denier"),
+        "ink": ("paper", "panel", "place", "chip", "denier"),
+        "quiet": ("paper", "panel", "place"),
         "name": ("chip",),
-        "good": ("chip", "panel"),
-        "bad": ("denier", "panel"),
-        "refuse": ("panel",),
+        "good": ("chip", "panel", "place"),
+        "bad": ("denier", "panel", "place"),
+        "refuse": ("panel", "place"),
     }
     for text, behind in grounds.items():
         for ground in behind:

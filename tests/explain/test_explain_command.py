@@ -122,10 +122,18 @@ def test_every_plugin_stands_at_its_place_with_its_line(folder: Path) -> None:
         ("log", "site.toml:11"),
     ]
     assert steps["verify_request"]["rule"] == "vote"
-    assert steps["handle"]["place"] == "a thread for each request"
+    assert steps["handle"]["place"] == steps["connection_closed"]["place"] == "a thread for each request"
     assert (stream["name"], stream["origin"], stream["handler"]) == ("site.1", "site.toml:1", "echo")
     assert datagrams["address"] == "udp://127.0.0.1:7070"
     assert not {"layers", "first byte"} & {step["step"] for step in datagrams["steps"]}
+
+
+def test_what_a_child_cannot_tell_is_told_by_its_parent(folder: Path) -> None:
+    """With the forking engine the end of a request is back in the server's own process, for logs and counters."""
+    [listener] = json.loads(_explain("echo", "--engine", "forking", "--json").stdout)
+    places = {step["step"]: step["place"] for step in listener["steps"]}
+    assert places["handle"] == places["finish"] == "a child process for each request"
+    assert places["handle_error"] == places["close"] == places["connection_closed"] == "the server's own loop"
 
 
 def test_the_text_shows_the_same_to_people(folder: Path) -> None:
@@ -252,3 +260,11 @@ def test_no_socket_is_opened(folder: Path, strace: str) -> None:
     assert done.returncode == 0
     assert "client 192.0.2.1: served" in done.stdout
     assert "socket(" not in done.stderr
+
+
+def test_the_drawing_in_the_documentation_is_what_the_command_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If not: run the command on the page docs/explanation/life-of-a-request.md in its folder."""
+    folder = Path(__file__).parents[2] / "docs" / "explanation"
+    monkeypatch.chdir(folder)
+    done = _explain("echo", "--bind", "127.0.0.1:7007", "--with", "access,log", "--svg")
+    assert done.stdout == (folder / "life-of-a-request.svg").read_text("utf-8")

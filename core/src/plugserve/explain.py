@@ -34,13 +34,16 @@ _STEPS: Final = (
     ("out_of_band", "out_of_band", "request", None, "whenever urgent data comes"),
     ("finish", "finish", "request", None, "whatever the end of the handler"),
     ("handle_error", "handle_error", "request", None, "if the handler failed"),
-    ("close", None, "request", _FRONT, "what is left is sent; the peer's end is waited for"),
-    ("connection_closed", "connection_closed", "request", _FRONT, "totals and outcome are final"),
+    ("close", None, "request", None, "what is left is sent; the peer's end is waited for"),
+    ("connection_closed", "connection_closed", "request", None, "totals and outcome are final"),
     ("request_rejected", "request_rejected", "request", _FRONT, "instead, if the request was refused"),
     ("service_actions", "service_actions", "always", _FRONT, "on each turn of the loop"),
     ("server_close", "server_close", "end", _ONCE, "the plugins give back what they took"),
 )
 """Each step: its name, its hook, when it comes, where it runs (None: the engine's place), and what happens."""
+
+_IN_PARENT: Final = ("handle_error", "close", "connection_closed")
+"""Steps that come back to the server's own process where a request is handled in another."""
 
 
 def explain(listener: Listener) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def explain(listener: Listener) -> dict[str, Any]:
                 "hook": hook,
                 "rule": SPECS[hook].rule if hook else None,
                 "when": when,
-                "place": where or place,
+                "place": where or (_FRONT if step in _IN_PARENT and not made.shares_memory else place),
                 "note": note,
                 "calls": [_call(listener, call.plugin) for call in (getattr(hooks, hook) if hook else ())],
             }
