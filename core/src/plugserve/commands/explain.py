@@ -41,9 +41,9 @@ def explain(
     as_svg: bool,
     **asked: Any,
 ) -> None:
-    """Show the life of a request, and of a client.
+    """Show a request's life, and judge a client.
 
-    Through each listener, with every plugin at its place and the line that asks for it.
+    All steps through each listener, with every plugin at its place and the line that asks for it.
 
     With --client: whether that client would be served, and the vote of each plugin, without opening a socket. The
     status is then 0 if every listener would serve it, 1 if one would not or it cannot be told, 78 for a mistake.
