@@ -13,19 +13,17 @@ if TYPE_CHECKING:
 
     from plugserve.plan import Plan
 
-__all__ = ["asked_plan", "what_to_serve"]
+__all__ = ["asked_plan", "config_option", "what_to_serve"]
+
+
+def config_option(help_text: str) -> Callable[[Any], Any]:
+    """The option `-c`, which may be repeated, as the parameter `files`."""
+    return click.option("-c", "--config", "files", multiple=True, metavar="FILE", type=click.Path(), help=help_text)
+
 
 _OPTIONS = (
     click.argument("handlers", nargs=-1, metavar="[HANDLER[@ADDRESS]]...", shell_complete=complete_handler),
-    click.option(
-        "-c",
-        "--config",
-        "files",
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(),
-        help="A configuration file in TOML, or a folder of them (*.toml); takes the place of all that follows.",
-    ),
+    config_option("A configuration file in TOML, or a folder of them (*.toml); takes the place of all that follows."),
     click.option(
         "--bind",
         "binds",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from plugserve.commands.asking import config_option
 from plugserve.errors import ConfigurationError
 from plugserve.exits import CONFIGURATION, fail
 
@@ -16,14 +17,8 @@ __all__ = ["schema"]
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "files",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(),
-    help="A configuration file, or a folder of them: the schema covers what it names. Default: all that is installed.",
+@config_option(
+    "A configuration file, or a folder of them: the schema covers what it names. Default: all that is installed."
 )
 def schema(files: tuple[str, ...]) -> None:
     """Print a JSON Schema of configuration files, for editors.
