@@ -110,10 +110,9 @@ class ThreadingMixIn(_Base):
             raise
 
     def _core_thread_body(self, request: Any, client_address: Any) -> None:
-        try:
-            self.process_request_thread(request, client_address)
-        finally:
-            self._threads.discard(threading.current_thread())
+        self.process_request_thread(request, client_address)
+        # One that dies of an exception stays in: whoever closes the server waits for its last words, too.
+        self._threads.discard(threading.current_thread())
 
     def server_close(self, *, timeout: float | None = None) -> None:
         """Close the listening socket and wait for the threads; with `server_close(timeout=...)` no longer than that,

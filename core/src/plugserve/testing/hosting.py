@@ -16,6 +16,7 @@ import os
 import socket
 import struct
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -229,12 +230,15 @@ def hosted(engine: str, handler: Callable[..., Any], *, datagrams: bool = False,
             return
         server._core_warned_of_threads = True  # the test's own threads are there by design
         thread = threading.Thread(target=server.serve_forever, args=(3600,), name="plugserve-hosted")
-        thread.start()
-        try:
-            yield host
-        finally:
-            for client in host._clients:
-                client.close()
-            server.shutdown(drain=_PATIENCE)
-            thread.join()
-            server.server_close(timeout=_PATIENCE)
+        with warnings.catch_warnings():
+            # Python's own word of them, from 3.12 on.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            thread.start()
+            try:
+                yield host
+            finally:
+                for client in host._clients:
+                    client.close()
+                server.shutdown(drain=_PATIENCE)
+                thread.join()
+                server.server_close(timeout=_PATIENCE)
