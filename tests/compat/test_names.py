@@ -130,7 +130,7 @@ def test_the_two_classes_of_python_3_12_are_there_before_it(name: str) -> None:
 PUBLIC = {
     *("plugins", "options", "limits", "listener_name", "handler_class", "handler_name", "handler_style", "clock"),
     *("engine_name", "engine_options", "engine_place", "check_engine_options", "shares_memory", "handles_on_front"),
-    *("delivers_out_of_band", "is_stream", "keeps_records"),
+    *("delivers_out_of_band", "is_stream", "keeps_records", "requests", "max_threads"),
     *("transport", "real_time", "trace_hooks", "draining", "dual_stack", "release_listener", "keeps_front"),
     *("allow_abstract", "manage_path", "socket_group", "socket_mode", "socket_owner"),
 }

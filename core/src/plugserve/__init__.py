@@ -46,7 +46,10 @@ from .handlers import (
 from .hookspecs import hookimpl
 from .internet import TCPServer, UDPServer
 from .limits import Limits
+from .multiplexing import MultiplexingMixIn
+from .pool import ThreadPoolMixIn
 from .server import BaseServer, SynchronousMixIn
+from .table import UnfinishedRequest
 from .threaded import ThreadingMixIn
 from .transform import Transform
 
@@ -68,6 +71,9 @@ __all__ = [
     "HostError",
     "LimitExceeded",
     "Limits",
+    "MultiplexingMixIn",
+    "MultiplexingTCPServer",
+    "MultiplexingUDPServer",
     "PeerError",
     "PluginError",
     "PlugserveError",
@@ -78,11 +84,15 @@ __all__ = [
     "StreamRequestHandler",
     "SynchronousMixIn",
     "TCPServer",
+    "ThreadPoolMixIn",
+    "ThreadPoolTCPServer",
+    "ThreadPoolUDPServer",
     "ThreadingMixIn",
     "ThreadingTCPServer",
     "ThreadingUDPServer",
     "Transform",
     "UDPServer",
+    "UnfinishedRequest",
     "hookimpl",
 ]
 
@@ -93,6 +103,22 @@ class ThreadingUDPServer(ThreadingMixIn, UDPServer):
 
 class ThreadingTCPServer(ThreadingMixIn, TCPServer):
     """A stream server with a thread a request."""
+
+
+class MultiplexingUDPServer(MultiplexingMixIn, UDPServer):
+    """A datagram server whose requests are all handled by one thread."""
+
+
+class MultiplexingTCPServer(MultiplexingMixIn, TCPServer):
+    """A stream server whose requests are all handled by one thread."""
+
+
+class ThreadPoolUDPServer(ThreadPoolMixIn, UDPServer):
+    """A datagram server with a bounded number of threads."""
+
+
+class ThreadPoolTCPServer(ThreadPoolMixIn, TCPServer):
+    """A stream server with a bounded number of threads."""
 
 
 if hasattr(os, "fork"):
@@ -115,7 +141,23 @@ if hasattr(socket, "AF_UNIX"):
     class ThreadingUnixDatagramServer(ThreadingMixIn, UnixDatagramServer):
         """A Unix datagram server with a thread a request."""
 
+    class MultiplexingUnixStreamServer(MultiplexingMixIn, UnixStreamServer):
+        """A Unix stream server whose requests are all handled by one thread."""
+
+    class MultiplexingUnixDatagramServer(MultiplexingMixIn, UnixDatagramServer):
+        """A Unix datagram server whose requests are all handled by one thread."""
+
+    class ThreadPoolUnixStreamServer(ThreadPoolMixIn, UnixStreamServer):
+        """A Unix stream server with a bounded number of threads."""
+
+    class ThreadPoolUnixDatagramServer(ThreadPoolMixIn, UnixDatagramServer):
+        """A Unix datagram server with a bounded number of threads."""
+
     __all__ += [
+        "MultiplexingUnixDatagramServer",
+        "MultiplexingUnixStreamServer",
+        "ThreadPoolUnixDatagramServer",
+        "ThreadPoolUnixStreamServer",
         "ThreadingUnixDatagramServer",
         "ThreadingUnixStreamServer",
         "UnixDatagramServer",

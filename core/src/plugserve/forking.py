@@ -22,12 +22,13 @@ from .connection import AWAY, QUEUED, Connection
 from .errors import ChildError, ConfigurationError, ShuttingDown
 from .faults import report, text_of
 from .life import Report
+from .mixing import EngineMixIn
 from .table import RequestTable
 
 if TYPE_CHECKING:
     from .server import BaseServer as _Base
 else:
-    _Base = object
+    _Base = EngineMixIn
 
 __all__ = ["ForkingMixIn"]
 

@@ -13,6 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import heapq
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .connection import CLOSED, HANDLED, MOVE, MOVED, OFFLOAD, QUEUED, READ, WRITE, Connection
+from .errors import RequestRejected
 from .poller import LISTENER, READABLE, WRITABLE
+from .waiting import refuse
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +60,8 @@ class Front:
         self.thread = 0
         self._calls: deque[Callable[[], object]] = deque()
         self._timers: list[tuple[float, int, Connection]] = []
+        self._alarms: list[tuple[float, int, Callable[[], object]]] = []
+        self._alarm_numbers = itertools.count()
         self._listening: int | None = None
         self._paused_until: float | None = None
         self._streak = 0
@@ -86,7 +91,7 @@ class Front:
         """Wait at most `timeout` seconds, then do everything that is due. Returns whether the listener was ready."""
         if self._calls:
             self._run_calls()
-        if self._timers or self._paused_until is not None:
+        if self._timers or self._alarms or self._paused_until is not None:
             timeout = self._until_due(timeout)
         if self._calls:
             timeout = 0
@@ -100,7 +105,7 @@ class Front:
                 data()
         if self._calls:
             self._run_calls()
-        if self._timers or self._paused_until is not None:
+        if self._timers or self._alarms or self._paused_until is not None:
             self._run_timers()
         if accepting and not self.server._core_stopping:
             self._accept()
@@ -116,6 +121,8 @@ class Front:
             times.append(self._paused_until - now)
         if self._timers:
             times.append(self._timers[0][0] - now)
+        if self._alarms:
+            times.append(self._alarms[0][0] - now)
         return max(0.0, min(times))
 
     def _accept(self) -> None:
@@ -148,6 +155,8 @@ class Front:
             self._paused_until = None
             if self._listening is not None:
                 self.poller.register(self._listening, READABLE, LISTENER)
+        while self._alarms and self._alarms[0][0] <= now:
+            heapq.heappop(self._alarms)[2]()
         while self._timers and self._timers[0][0] <= now:
             when, _, c = heapq.heappop(self._timers)
             if c.timer_at != when:
@@ -170,6 +179,10 @@ class Front:
         self._calls.append(function)
         if threading.get_ident() != self.thread or not self.running:
             self.poller.wake()
+
+    def call_later(self, seconds: float, function: Callable[[], object]) -> None:
+        """Have something done by the loop's thread after a time. From that thread alone."""
+        heapq.heappush(self._alarms, (self.server.clock() + seconds, next(self._alarm_numbers), function))
 
     # -- the listener --------------------------------------------------------------------------------------------------
 
@@ -242,6 +255,10 @@ class Front:
         try:
             server.process_request(c.request, c.client_address)
         except BaseException as exception:
+            if isinstance(exception, RequestRejected) and c.state in (MOVED, QUEUED):
+                # An override that has no place for it.
+                refuse(c, exception.reason)
+                return
             if c.state in (MOVED, QUEUED) and c.life is not None:
                 c.exception = exception
                 c.life.throw(exception)
@@ -376,6 +393,7 @@ class Front:
         self.closed = True
         self._calls.clear()
         self._timers.clear()
+        self._alarms.clear()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self.poller.close()

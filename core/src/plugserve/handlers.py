@@ -173,6 +173,15 @@ class ModernHandler:
         self.options = options
         connection.handler = self
 
+    @classmethod
+    def refusal(cls, reason: str) -> bytes | None:
+        """What the protocol says to a client when there are too many of them, before it is disconnected; None: nothing.
+
+        Parameters:
+            reason: why, for the server's own people; it is not meant for the client.
+        """
+        return None
+
     def goodbye(self, deadline: float) -> None:
         """The server drains: come to an end within `deadline` seconds. Called by the loop's thread."""
 

@@ -17,6 +17,7 @@ import errno
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from .channel import CHUNK
 from .connection import CLOSING, DONE, HANDLING, Connection
 from .errors import Aborted, EndOfStream, HandlerIgnoredAbort, PeerError, PlugserveError, RequestRejected
 from .faults import ends_the_loop, report, text_of
@@ -58,17 +59,23 @@ async def live(c: Connection) -> BaseException | None:
     """
     hooks = c.hooks
     reason, escaping = admit(c)
+    crowded = c.rejected_by == "limits"
     if reason is None and (hooks.open_connection or hooks.authorize):
         reason = await open_up(c)
     if reason is None and (not c.server._core_handler.straight or c.limits.total is not None):
         reason = await _first_byte(c)
     if reason is not None:
-        _reject(c, reason)
+        _reject(c, reason, crowded=crowded)
         return escaping
     if hooks.process_request:
         observe(hooks.process_request, c)
     try:
         told = await c.move()
+    except RequestRejected as refusal:
+        # There was no place for it.
+        c.rejected_by = "limits"
+        _reject(c, refusal.reason, crowded=True)
+        return None
     except BaseException as exception:
         # process_request failed before the handler was reached.
         if c.torn_down:
@@ -170,16 +177,42 @@ async def _first_byte(c: Connection) -> str | None:
     return None
 
 
-def _reject(c: Connection, reason: str) -> None:
-    """The end of a request that was not admitted: told, then closed as `socketserver` closes a refused one."""
+def _reject(c: Connection, reason: str, *, crowded: bool) -> None:
+    """The end of a request that was not admitted: told, then closed as `socketserver` closes a refused one.
+
+    If there are too many, and the handler's protocol has words for that, the client is told them first.
+    """
     c.outcome, c.reason = "rejected", reason
     if c.hooks.request_rejected:
         observe(c.hooks.request_rejected, c)
     c.state = CLOSING
     try:
+        if crowded:
+            _say_so(c, reason)
         _end(c)
     finally:
         c.release()
+
+
+def _say_so(c: Connection, reason: str) -> None:
+    """Send what the handler's protocol says to a client too many, as far as it can be sent without waiting."""
+    words = c.server._core_handler.refusal
+    # Before the layers are through the client would take it for what a layer says.
+    if words is None or not c.server.is_stream or (c.hooks.open_connection and not c.transformed):
+        return
+    try:
+        data = words(reason)
+        if data:
+            c.open_channel()
+            c.write(data)
+            # What the client has sent is taken in: closing with unread input would reset the connection, and the words
+            # with it (RFC 2525, section 2.17).
+            if c.channel is not None and not c.channel.blocking:
+                c.channel.receive(CHUNK)
+    except (OSError, PlugserveError):
+        pass  # it is gone, or takes nothing
+    except Exception as exception:
+        report(f"{c.server.handler_name}.refusal", exception)
 
 
 async def _handle(c: Connection) -> None:

@@ -7,9 +7,12 @@ import select
 import selectors
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-__all__ = ["LISTENER", "READABLE", "WRITABLE", "KernelPoller", "make_poller"]
+from .errors import ConfigurationError
+
+__all__ = ["LISTENER", "POLLERS", "READABLE", "WRITABLE", "KernelPoller", "make_poller"]
 
 READABLE: Final = selectors.EVENT_READ
 WRITABLE: Final = selectors.EVENT_WRITE
@@ -59,16 +62,20 @@ class _Waker:
 
 
 class KernelPoller:
-    """On whatever the standard library finds best: kqueue, poll or select."""
+    """On a selector of the standard library.
 
-    def __init__(self) -> None:
+    Parameters:
+        selector: its class; by default the best one here: kqueue, poll or select.
+    """
+
+    def __init__(self, selector: Callable[[], selectors.BaseSelector] = selectors.DefaultSelector) -> None:
         self._waker = _Waker()
         self.wake = self._waker.wake
-        self._open()
+        self._open(selector)
         self.register(self._waker.fd, READABLE, self._waker.woken)
 
-    def _open(self) -> None:
-        self._selector = selectors.DefaultSelector()
+    def _open(self, selector: Callable[[], selectors.BaseSelector]) -> None:
+        self._selector = selector()
         self.register: Callable[[int, int, Any], Any] = self._selector.register
         self.modify: Callable[[int, int, Any], Any] = self._selector.modify
 
@@ -100,7 +107,7 @@ class KernelPoller:
 class _EpollPoller(KernelPoller):
     """On epoll(7) itself: the selectors module costs as much again as the system call."""
 
-    def _open(self) -> None:
+    def _open(self, selector: Callable[[], selectors.BaseSelector]) -> None:
         self._epoll = select.epoll()
         self._data: dict[int, Any] = {}
         self.register = self._register
@@ -135,11 +142,32 @@ class _EpollPoller(KernelPoller):
         self._epoll.close()
 
 
-make_poller: type[KernelPoller] = KernelPoller
-"""Makes the best poller of this platform."""
-
 if hasattr(select, "epoll"):
     _IN: Final = select.EPOLLIN
     _OUT: Final = select.EPOLLOUT
     _TO_EPOLL: Final = {READABLE: _IN, WRITABLE: _OUT, READABLE | WRITABLE: _IN | _OUT}
-    make_poller = _EpollPoller
+
+POLLERS: Final[dict[str, Callable[[], KernelPoller]]] = {}
+"""The ways to wait that this platform has, by the name of their system call, the best first."""
+
+if hasattr(select, "epoll"):
+    POLLERS["epoll"] = _EpollPoller
+if hasattr(selectors, "KqueueSelector"):
+    POLLERS["kqueue"] = partial(KernelPoller, selectors.KqueueSelector)
+if hasattr(selectors, "PollSelector"):
+    POLLERS["poll"] = partial(KernelPoller, selectors.PollSelector)
+POLLERS["select"] = partial(KernelPoller, selectors.SelectSelector)
+
+
+def make_poller(name: str = "auto") -> KernelPoller:
+    """A poller.
+
+    Parameters:
+        name: one of `POLLERS`, or `"auto"` for the best that this platform has.
+
+    Errors: `ConfigurationError` for one that it has not.
+    """
+    found = next(iter(POLLERS.values())) if name == "auto" else POLLERS.get(name)
+    if found is None:
+        raise ConfigurationError(f"there is no {name} here: use auto, {' or '.join(POLLERS)}", option="poller")
+    return found()

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
 from inspect import getattr_static
+from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from .limits import Limits
 from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
 from .poller import make_poller
-from .table import RequestTable
+from .table import RequestTable, UnfinishedRequest
 
 if TYPE_CHECKING:
     from typing import Self
@@ -185,6 +186,24 @@ class BaseServer:
         if facts is None or facts.handler is not self.RequestHandlerClass:
             facts = self._core_handler_facts = _HandlerFacts(self)
         return facts
+
+    def requests(self) -> list[UnfinishedRequest]:
+        """The table of unfinished requests as it is now, the oldest first. From any thread, at any time."""
+        name, now = self.handler_name, self.clock()
+        return [
+            UnfinishedRequest(
+                c.id,
+                c.client_address,
+                name,
+                c.state,
+                c.duration,
+                0.0 if (since := c.waiting) is None else max(0.0, now - since),
+                c.bytes_in,
+                c.bytes_out,
+                c.buffered,
+            )
+            for c in sorted(self._core_requests.copy().values(), key=attrgetter("id"))
+        ]
 
     def clock(self) -> float:
         """Seconds on the clock that deadlines are kept by."""
@@ -711,7 +730,7 @@ class _LoopEnded(threading.Event):
 class _HandlerFacts:
     """What the life asks of a server's handler class."""
 
-    __slots__ = ("classic", "handler", "speaks_first", "straight", "style")
+    __slots__ = ("classic", "handler", "refusal", "speaks_first", "straight", "style")
 
     def __init__(self, server: BaseServer) -> None:
         self.handler = server.RequestHandlerClass
@@ -719,6 +738,7 @@ class _HandlerFacts:
         modern = isinstance(cls, type) and issubclass(cls, ModernHandler)
         self.style: str = cls._style if modern else "classic"
         self.classic = self.style == "classic"
+        self.refusal: Callable[[str], bytes | None] | None = cls.refusal if modern else None
         self.speaks_first: bool | None = getattr(server.handler_class, "speaks_first", None)
         # A classic handler without layers goes straight to its place, as the seed has it; where others are handled
         # on the front, their own first read waits there just as well.

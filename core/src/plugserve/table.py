@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .connection import Connection
     from .limits import Limits
 
-__all__ = ["RequestTable"]
+__all__ = ["RequestTable", "UnfinishedRequest"]
+
+
+class UnfinishedRequest(NamedTuple):
+    """One row of the table, as it was when it was asked for.
+
+    Parameters:
+        id: the number of the request in its process.
+        client_address: its client's.
+        handler: the name of the handler class.
+        state: where it is: `arrived` (before its handler: layers, votes, the wait for a first byte), `moved` or
+            `queued` (on its way to a thread, worker or child), `away` (in a child), `handling`, `handled`, `closing`.
+        age: seconds since it was accepted.
+        idle: seconds since it waits for its peer; 0 while it does not.
+        bytes_in: received so far; None where nobody can know.
+        bytes_out: sent so far; None where nobody can know.
+        buffered: bytes of output that the peer has not taken yet.
+    """
+
+    id: int
+    client_address: Any
+    handler: str
+    state: str
+    age: float
+    idle: float
+    bytes_in: int | None
+    bytes_out: int | None
+    buffered: int
 
 
 class RequestTable(dict[int, "Connection"]):

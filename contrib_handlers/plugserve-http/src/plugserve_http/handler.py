@@ -79,6 +79,15 @@ class _HTTPHandler(CoroutineHandler):
     speaks_first = False
     needs = "stream"
 
+    @classmethod
+    def refusal(cls, reason: str) -> bytes:
+        """What a client too many is told: to come again (RFC 9110, 15.6.4)."""
+        body = b"503 Service Unavailable: too many requests at once\n"
+        return (
+            b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
+            b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+
     options: _Shared
 
     _closing = False

@@ -36,7 +36,8 @@ _OPTIONS = (
         "--engine",
         default=None,
         metavar="NAME",
-        help="How requests run side by side: threading (the default), sync, forking, or one that is installed.",
+        help="How requests run side by side: threading (the default), thread-pool, multiplexing, forking, sync, or "
+        "another that is installed.",
         shell_complete=complete_engine,
     ),
     click.option(

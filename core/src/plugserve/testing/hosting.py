@@ -36,6 +36,8 @@ def _stream_engines() -> dict[str, Any]:
     engines: dict[str, Any] = {
         "sync": plugserve.TCPServer,
         "threading": plugserve.ThreadingTCPServer,
+        "thread-pool": plugserve.ThreadPoolTCPServer,
+        "multiplexing": plugserve.MultiplexingTCPServer,
         "memory": MemoryTCPServer,
     }
     if hasattr(os, "fork"):
@@ -47,6 +49,8 @@ def _datagram_engines() -> dict[str, Any]:
     engines: dict[str, Any] = {
         "sync": plugserve.UDPServer,
         "threading": plugserve.ThreadingUDPServer,
+        "thread-pool": plugserve.ThreadPoolUDPServer,
+        "multiplexing": plugserve.MultiplexingUDPServer,
         "memory": MemoryUDPServer,
     }
     if hasattr(os, "fork"):

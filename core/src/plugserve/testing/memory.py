@@ -481,6 +481,7 @@ class MemoryMixIn(OnFrontMixIn, _Base):
         self.run()
         while True:
             times = [timers[0][0] for front in self._core_spare_fronts if (timers := front._timers)]
+            times += [alarms[0][0] for front in self._core_spare_fronts if (alarms := front._alarms)]
             times += [front._paused_until for front in self._core_spare_fronts if front._paused_until is not None]
             times = [time for time in times if time <= until]
             with self.network.changed:
@@ -497,6 +498,7 @@ class MemoryMixIn(OnFrontMixIn, _Base):
                 front._calls
                 or front.poller.ready()
                 or (front._timers and front._timers[0][0] <= now)
+                or (front._alarms and front._alarms[0][0] <= now)
                 or (front._paused_until is not None and front._paused_until <= now)
             )
 
