@@ -81,7 +81,7 @@ def test_handlers_are_offered_by_name() -> None:
 def test_engines_are_offered_by_name() -> None:
     """The core's own, and installed ones."""
     assert {"sync", "threading", "zzfibres"} <= set(_offered(complete_engine, ""))
-    assert _offered(complete_engine, "threa") == ["threading"]
+    assert _offered(complete_engine, "threadi") == ["threading"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from pydantic import Field, SecretStr
 from pydantic.types import PositiveInt
 
 from plugserve.errors import ConfigurationError, PluginError
-from plugserve.options import OptionsError, build, build_options, option_names, options_of
+from plugserve.options import OptionsError, build, build_options, engine_options, option_names, options_of
+from plugserve.threaded import ThreadingMixIn
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -222,3 +223,10 @@ def test_no_options_cost_no_pydantic() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_an_engine_option_may_be_a_number_or_none() -> None:
+    """What an engine's class attribute is annotated with is the type of the option, not that of its default alone."""
+    options = {option.name: option for option in options_of(engine_options(ThreadingMixIn))}
+    assert options["max_threads"].hint == int | None
+    assert options["max_threads"].default is None

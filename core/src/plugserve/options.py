@@ -189,7 +189,7 @@ def engine_options(engine: type) -> Callable[..., dict[str, Any]]:
             `check_engine_options`, if it has one, gets those that are given and raises `ConfigurationError`.
     """
     names: tuple[str, ...] = tuple(getattr(engine, "engine_options", ()))
-    hints = _hints(engine, _name_of(engine)) if names else {}
+    hints = _resolved(engine, engine, _name_of(engine)) if names else {}
 
     def chosen(**options: Any) -> dict[str, Any]:
         if hasattr(engine, "check_engine_options"):
@@ -492,6 +492,11 @@ def _hints(target: Callable[..., Any], what: str) -> dict[str, Any]:
     holder: Any = target
     if isinstance(target, type) and not hasattr(target, "__dataclass_fields__"):
         holder = next((vars(base)["__init__"] for base in target.__mro__ if "__init__" in vars(base)), target)
+    return _resolved(holder, target, what)
+
+
+def _resolved(holder: Any, target: Callable[..., Any], what: str) -> dict[str, Any]:
+    """The type hints that stand on `holder`, a function or a class."""
     try:
         return typing.get_type_hints(holder, include_extras=True)
     except NameError as error:
