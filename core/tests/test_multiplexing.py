@@ -114,7 +114,7 @@ def test_the_table_tells_of_every_unfinished_request_from_any_thread() -> None:
         with socket.create_connection(server.server_address, timeout=PATIENCE) as client:
             client.sendall(b"hello")
             assert client.recv(100) == b"HELLO"
-            while not (rows := server.requests()) or rows[0].idle == 0.0:
+            while not (rows := server.requests()) or rows[0].idle == 0.0 or not rows[0].bytes_out:
                 pass
             [row] = rows
             assert row.client_address == client.getsockname()

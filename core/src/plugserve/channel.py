@@ -25,9 +25,11 @@ _DONTWAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
 class Channel(ABC):
     """What an engine supplies to a connection."""
 
-    __slots__ = ("blocking",)
+    __slots__ = ("blocking", "dry")
 
     blocking: bool
+    dry: bool
+    """Whether the last `receive` gave less than was asked for, so that another one now would be in vain."""
 
     @abstractmethod
     def receive(self, limit: int) -> bytes | None:
@@ -69,12 +71,13 @@ class Channel(ABC):
 class StreamChannel(Channel):
     """A connected stream or seqpacket socket."""
 
-    __slots__ = ("_packets", "_recv", "_recvmsg", "_send", "_sendall", "socket", "timeout")
+    __slots__ = ("_methods", "_packets", "_recv", "_recvmsg", "_send", "socket", "timeout")
 
     def __init__(self, sock: Any, *, packets: bool = False) -> None:
         self._packets = packets
         self.timeout: float | None = None
         self.use(sock, type(sock))
+        self.dry = False
         self.unblock()
 
     def use(self, sock: Any, methods: Any) -> None:
@@ -86,9 +89,11 @@ class StreamChannel(Channel):
                 goes through the connection, which would come back here.
         """
         self.socket = sock
-        self._recv = methods.recv.__get__(sock)
-        self._send = methods.send.__get__(sock)
-        self._sendall = methods.sendall.__get__(sock)
+        if type(sock) is methods:
+            self._recv, self._send = sock.recv, sock.send
+        else:
+            self._recv, self._send = methods.recv.__get__(sock), methods.send.__get__(sock)
+        self._methods = methods
         self._recvmsg = methods.recvmsg.__get__(sock) if self._packets else None
 
     def receive(self, limit: int) -> bytes | None:
@@ -96,6 +101,7 @@ class StreamChannel(Channel):
             if self._recvmsg is not None:
                 return self._receive_packet(limit)
             data: bytes = self._recv(limit, 0 if self.blocking else _DONTWAIT)
+            self.dry = len(data) < limit
             return data
         except (BlockingIOError, InterruptedError):
             return None
@@ -110,7 +116,7 @@ class StreamChannel(Channel):
 
     def send(self, data: bytes | memoryview) -> int:
         if self.blocking:
-            self._sendall(data)
+            self._methods.sendall(self.socket, data)
             return len(data)
         try:
             return int(self._send(data, _DONTWAIT))
@@ -170,7 +176,7 @@ class DatagramChannel(Channel):
         self._reply: list[bytes] = []
         self.socket = sock
         self.client_address = client_address
-        self.blocking = False
+        self.blocking = self.dry = False
 
     def receive(self, limit: int) -> bytes | None:
         packet, self._packet = self._packet, None

@@ -87,6 +87,8 @@ class Connection:
         "draining",
         "ending",
         "exception",
+        "fault",
+        "feeder",
         "fork_shares",
         "front",
         "handler",
@@ -139,6 +141,9 @@ class Connection:
         self.urgent: bytes | None = None
         self.rejected_by: str | None = None
         self.exception: BaseException | None = None
+        self.feeder: Callable[[bytes], bytes | None] | None = None
+        """Who is given each arrival at once, while the life is suspended in `feed`."""
+        self.fault: BaseException | None = None
         self.reason = ""
         self.handler: Any = None
         self.channel: Channel | None = None
@@ -249,7 +254,9 @@ class Connection:
                 if self._abort is not None:
                     self._raise_abort()
                 return b""
-            yield from self._fill()
+            if self._must_wait():
+                # As in _fill, without its frame: each one more is gone through at every resumption.
+                yield from self._wait(READ)
         if self._abort is not None:
             self._raise_abort()
         data = self._unread
@@ -317,10 +324,78 @@ class Connection:
 
     def _fill(self) -> Step:
         """Receive once, waiting if need be; the result is in `_unread` or `_eof`."""
+        while self._must_wait():
+            yield from self._wait(READ)
+
+    def _must_wait(self) -> bool:
+        """Receive once, if that is not known to be in vain. Returns whether it was."""
         if self._abort is not None:
             self._raise_abort()
-        while not self._receive():
-            yield from self._wait(READ)
+        channel = self.channel
+        assert channel is not None, "there is I/O between accept and close only"
+        if channel.dry and not channel.blocking:
+            channel.dry = False
+            return True
+        return not self._receive()
+
+    @types.coroutine
+    def feed(self, receive: Callable[[bytes], bytes | None]) -> Generator[int, None, bool]:
+        """Give each arrival to a function and send what it returns, for as long as nothing else happens.
+
+        The front does that without resuming the life, which makes the difference for small messages. The life goes on
+        at the stream's end, after `close`, `push` or `set_timer`, with output that the peer does not take, and with
+        whatever the function raises.
+
+        Parameters:
+            receive: as `ProtocolHandler.receive`.
+
+        Returns: whether it did anything. Where it cannot (at a blocking place, behind a transform, with input or
+            output waiting) the caller reads and writes by itself.
+        """
+        channel = self.channel
+        if channel is None or channel.blocking or self._transforms or self._unread or self._eof or self._output:
+            return False
+        if self._abort is not None:
+            self._raise_abort()
+        self.feeder = receive
+        try:
+            if channel.dry or self.take_in():
+                yield from self._wait(READ)
+        finally:
+            self.feeder = None
+        if self.fault is not None:
+            raise self.fault
+        if self._abort is not None:
+            self._raise_abort()
+        return True
+
+    def take_in(self) -> bool:
+        """One arrival, to the function that is being fed. Returns False if the life has to look."""
+        channel = self.channel
+        assert channel is not None, "it is being fed"
+        assert self.feeder is not None, "it is being fed"
+        try:
+            data = channel.receive(CHUNK)
+            if not data:
+                if data is None:
+                    return True
+                self._raw_end = self._eof = True
+                return False
+            self.total_in += len(data)
+            reply = self.feeder(data)
+            if reply and self._abort is None:
+                if self.feeder is None or self._output:  # type: ignore[redundant-expr]  # it may have changed both
+                    self.write(reply)
+                elif (sent := channel.send(reply)) == len(reply):
+                    self.total_out += sent
+                else:
+                    self.total_out += sent
+                    self._emit(memoryview(reply)[sent:], 0)
+        except BaseException as exception:
+            # It belongs to the life, whose handler it comes from.
+            self.fault = exception
+            return False
+        return self.feeder is not None and not self._output  # type: ignore[redundant-expr]  # likewise
 
     def _receive(self) -> bool:
         """One receive. Returns False if it would have to wait."""
@@ -556,6 +631,18 @@ class Connection:
         finally:
             self.wake_at = None
 
+    @property
+    def input_ended(self) -> bool:
+        """Whether the peer's end of the stream has been received."""
+        return self._raw_end
+
+    @property
+    def parted(self) -> bool:
+        """Whether there is nothing left to send or to wait for: the socket can be closed as it is."""
+        if self.channel is None or not self.counted:
+            return True
+        return self._raw_end and not self._output and not self._transforms and self.server.is_stream
+
     @types.coroutine
     def part(self) -> Generator[int, None, None]:
         """Flush, tell the peer that nothing more comes, and wait for its own end, so that closing does not reset the
@@ -581,6 +668,11 @@ class Connection:
             elif not raw:
                 return
 
+    def stay(self) -> None:
+        """What `move` comes to where the request is at its place already."""
+        self.open_channel()
+        self.state = MOVED
+
     @types.coroutine
     def move(self) -> Generator[int, Any, Any]:
         """Suspend the life until it is resumed at its place, or a report says that it was handled elsewhere."""
@@ -603,6 +695,7 @@ class Connection:
 
     def push(self, transform: Transform) -> None:
         """Change the bytes of this connection from now on. What was read and not yet used is its first input."""
+        self.feeder = None
         if self._transforms is None:
             self._transforms = []
         self._transforms.append(transform)
@@ -629,6 +722,7 @@ class Connection:
 
     def end_input(self) -> None:
         """Make the pending and later reads give `b""` once what has arrived is read. May be called from any thread."""
+        self.feeder = None
         self._eof = True
         if self.operation != READ or self.channel is None:
             return
@@ -646,6 +740,7 @@ class Connection:
         Parameters:
             reason: the exception, or the text of an `Aborted`.
         """
+        self.feeder = None
         if self._abort is None:
             self._abort = Aborted(reason) if isinstance(reason, str) else reason
         if self.operation and not self.blocks:

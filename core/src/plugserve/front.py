@@ -58,6 +58,8 @@ class Front:
         self.running = False
         self.closed = False
         self.thread = 0
+        self.now = 0.0
+        """On the server's clock, when this turn of the loop began."""
         self._calls: deque[Callable[[], object]] = deque()
         self._timers: list[tuple[float, int, Connection]] = []
         self._alarms: list[tuple[float, int, Callable[[], object]]] = []
@@ -96,11 +98,13 @@ class Front:
         if self._calls:
             timeout = 0
         accepting = False
-        for data, events in self.poller.select(timeout):
-            if data is LISTENER:
-                accepting = True
-            elif isinstance(data, Connection):
+        ready = self.poller.select(timeout)
+        self.now = self.server.clock()
+        for data, events in ready:
+            if type(data) is Connection:
                 self._ready(data, events)
+            elif data is LISTENER:
+                accepting = True
             else:
                 data()
         if self._calls:
@@ -150,7 +154,7 @@ class Front:
             self._calls.popleft()()
 
     def _run_timers(self) -> None:
-        now = self.server.clock()
+        now = self.now
         if self._paused_until is not None and now >= self._paused_until:
             self._paused_until = None
             if self._listening is not None:
@@ -325,6 +329,12 @@ class Front:
             self.poller.unregister(c.watched_fd)
             c.interest = 0
 
+    def part(self, c: Connection) -> None:
+        """Stop watching a request's descriptor, which will be closed at once."""
+        self._release(c)
+        self.poller.forget(c.watched_fd)
+        c.interest = 0
+
     def _release(self, c: Connection) -> None:
         if c.parked:
             c.parked = False
@@ -341,6 +351,10 @@ class Front:
                 c.abort(exception)
                 return
         if (events & READABLE and operation == READ) or (events & WRITABLE and operation == WRITE):
+            if c.feeder is not None:
+                if c.take_in():
+                    c.waiting = self.now
+                    return
             self.advance(c)
         else:
             self._watch(c, operation)

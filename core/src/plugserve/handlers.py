@@ -21,7 +21,7 @@ from .errors import PlugserveError
 from .life import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Self
 
     from .server import BaseServer
@@ -185,7 +185,8 @@ class ModernHandler:
     def goodbye(self, deadline: float) -> None:
         """The server drains: come to an end within `deadline` seconds. Called by the loop's thread."""
 
-    async def _live(self) -> None:
+    def _live(self) -> Awaitable[None]:
+        """What the life awaits in the middle of the request."""
         raise NotImplementedError
 
 
@@ -200,8 +201,8 @@ class CoroutineHandler(ModernHandler):
     async def handle(self) -> None:
         """Do all the work of the request. To be overridden. The connection is flushed and closed afterwards."""
 
-    async def _live(self) -> None:
-        await self.handle()
+    def _live(self) -> Awaitable[None]:
+        return self.handle()
 
 
 class ProtocolHandler(ModernHandler):
@@ -249,6 +250,7 @@ class ProtocolHandler(ModernHandler):
     def set_timer(self, seconds: float | None) -> None:
         """Have `timer_expired` called once, this many seconds from now; None: not at all. Replaces an earlier one."""
         self._timer = None if seconds is None else self.connection.server.clock() + seconds
+        self.connection.feeder = None
 
     async def _live(self) -> None:
         connection = self.connection
@@ -267,6 +269,10 @@ class ProtocolHandler(ModernHandler):
                         continue
                     if not await connection.wait_readable(left):
                         continue
+                elif await connection.feed(self._fed):
+                    if self._ending:
+                        connection.close()
+                    continue
                 data = await connection.read()
                 if data:
                     self._call(self.receive, data)
@@ -275,6 +281,16 @@ class ProtocolHandler(ModernHandler):
                     break
         finally:
             self.closed()
+
+    def _fed(self, data: bytes) -> bytes | None:
+        """`receive`, while the connection sends what it returns."""
+        self._in_call = True
+        try:
+            return self.receive(data)
+        finally:
+            self._in_call = False
+            if self._ending:
+                self.connection.feeder = None
 
     def _call(self, method: Callable[..., bytes | None], *arguments: bytes) -> None:
         """Call one of the methods above, send what it returns, and close if it asked for that."""
@@ -321,6 +337,7 @@ class _BareConnection:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.output_closed = False
+        self.feeder = None
         self.server = self
 
     def clock(self) -> float:

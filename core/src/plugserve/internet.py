@@ -12,6 +12,7 @@ from .server import BaseServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from .connection import Connection
     from .limits import Limits
 
 __all__ = ["TCPServer", "UDPServer"]
@@ -31,6 +32,8 @@ class TCPServer(BaseServer):
     request_queue_size = 5
     allow_reuse_address = False
     allow_reuse_port = False
+    _core_accepting: socket.socket | None = None
+    _core_kind: tuple[int, int, int]
     dual_stack = False
     """Whether an IPv6 server also serves IPv4 clients (RFC 3493 section 5.3); the system decides if False."""
 
@@ -88,10 +91,33 @@ class TCPServer(BaseServer):
 
     def get_request(self) -> tuple[Any, Any]:
         """Accept. May be overridden."""
-        request, client_address = self.socket.accept()
+        listener = self.socket
+        if type(listener) is socket.socket and sys.platform == "linux":
+            # As its accept() does it, without asking the listener for its family, type and protocol each time.
+            if listener is not self._core_accepting:
+                self._core_accepting = listener
+                self._core_kind = (listener.family, listener.type, listener.proto)
+            fd, client_address = listener._accept()  # type: ignore[attr-defined]  # private, stable since 3.4
+            return socket.socket(*self._core_kind, fd), client_address
+        request, client_address = listener.accept()
         if sys.platform != "linux" and request.gettimeout() is None:
             request.setblocking(True)  # BSD's accept(2) hands on the listener's mode
         return request, client_address
+
+    @property
+    def _core_ends_plainly(self) -> bool:
+        own, cls = vars(self), type(self)
+        return all(
+            any(getattr(cls, name) is getattr(base, name) for base in (TCPServer, UDPServer)) and name not in own
+            for name in ("shutdown_request", "close_request")
+        )
+
+    def _core_end_request(self, c: Connection) -> None:
+        # Of a stream that the peer has ended, too, there is nothing to shut down before it is closed.
+        if c.input_ended and self.is_stream and self._core_handler.ends_plainly and not c.fork_shares:
+            c.request.close()
+        else:
+            super()._core_end_request(c)
 
     def shutdown_request(self, request: Any) -> None:
         """End our side of the stream, then close. May be overridden."""

@@ -57,20 +57,27 @@ async def live(c: Connection) -> BaseException | None:
 
     Returns: an exception of the server's own `verify_request`, which whoever accepted must deal with; else None.
     """
-    hooks = c.hooks
+    hooks, facts = c.hooks, c.server._core_handler
     reason, escaping = admit(c)
     crowded = c.rejected_by == "limits"
     if reason is None and (hooks.open_connection or hooks.authorize):
         reason = await open_up(c)
-    if reason is None and (not c.server._core_handler.straight or c.limits.total is not None):
+    if reason is None and (not facts.straight or c.limits.total is not None):
         reason = await _first_byte(c)
     if reason is not None:
         _reject(c, reason, crowded=crowded)
         return escaping
     if hooks.process_request:
         observe(hooks.process_request, c)
+    # Where its place is the front, on which it is, and nobody has a method of his own in between, there is no step to
+    # take; likewise at the end, unless there is an error to be handed to `handle_error`.
+    stays = facts.stays and not c.blocks
+    told: Report | None = None
     try:
-        told = await c.move()
+        if stays:
+            c.stay()
+        else:
+            told = await c.move()
     except RequestRejected as refusal:
         # There was no place for it.
         c.rejected_by = "limits"
@@ -80,7 +87,6 @@ async def live(c: Connection) -> BaseException | None:
         # process_request failed before the handler was reached.
         if c.torn_down:
             raise
-        told = None
         _failed(c, exception)
     else:
         if told is None:
@@ -89,9 +95,10 @@ async def live(c: Connection) -> BaseException | None:
         if told is not None:
             _adopt(c, told)
         else:
-            await c.handled()
+            if not stays or c.exception is not None:
+                await c.handled()
             c.state = CLOSING
-            if c.channel is not None and c.counted and c.outcome in ("ok", "error"):
+            if c.outcome in ("ok", "error") and not c.parted:
                 await _part(c)
             _end(c)
     finally:
@@ -293,12 +300,11 @@ def _end(c: Connection) -> None:
     """Call the server's own closing method, and make the facts final even if it fails."""
     server = c.server
     if c.interest and c.front is not None:
-        c.front.leave(c)
+        c.front.part(c)
     try:
         if c.hooks.connection_closed or c.hooks.request_rejected or c.away:
             c.capture_totals()
-        # A child that the handler forked goes on using the connection: close our descriptor, do not shut it down.
-        (server.close_request if c.fork_shares else getattr(server, c.ending))(c.request)
+        server._core_end_request(c)
     finally:
         server._core_forget(c)
 

@@ -16,6 +16,14 @@ class OnFrontMixIn(ThreadingMixIn):
     handles_on_front = True
     engine_place = "the server's own loop, a thread for a classic handler"
 
+    @property
+    def _core_stays_here(self) -> bool:
+        return (
+            type(self).process_request is OnFrontMixIn.process_request
+            and "process_request" not in vars(self)
+            and self._core_ends_plainly
+        )
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Handle one request here and now, as far as it goes without waiting."""
         c = self._core_requests.get(id(request))

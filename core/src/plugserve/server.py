@@ -667,6 +667,21 @@ class BaseServer:
         else:
             c.channel.block()
 
+    @property
+    def _core_stays_here(self) -> bool:
+        """Whether a request that is handled on the front comes to its place, and goes, by the core's own methods."""
+        return False
+
+    @property
+    def _core_ends_plainly(self) -> bool:
+        """Whether `shutdown_request` and `close_request` are the core's own."""
+        return False
+
+    def _core_end_request(self, c: Connection) -> None:
+        """Close a request, by the methods that may have been overridden."""
+        # A child that the handler forked goes on using the connection: close our descriptor, do not shut it down.
+        (self.close_request if c.fork_shares else getattr(self, c.ending))(c.request)
+
     def _core_forget(self, c: Connection) -> None:
         """Its socket is closed: out of the table."""
         self._core_requests.remove(c)
@@ -730,7 +745,7 @@ class _LoopEnded(threading.Event):
 class _HandlerFacts:
     """What the life asks of a server's handler class."""
 
-    __slots__ = ("classic", "handler", "refusal", "speaks_first", "straight", "style")
+    __slots__ = ("classic", "ends_plainly", "handler", "refusal", "speaks_first", "stays", "straight", "style")
 
     def __init__(self, server: BaseServer) -> None:
         self.handler = server.RequestHandlerClass
@@ -747,3 +762,5 @@ class _HandlerFacts:
             self.straight = server.handles_on_front
         if not server.is_stream:
             self.straight = True
+        self.ends_plainly = server._core_ends_plainly
+        self.stays = not self.classic and server._core_stays_here

@@ -368,6 +368,8 @@ class _MemoryPoller:
     def unregister(self, fd: int) -> None:
         self._watched.pop(fd, None)
 
+    forget = unregister
+
     def ready(self) -> list[tuple[Any, int]]:
         """What is ready now."""
         result = []
