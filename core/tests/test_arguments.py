@@ -33,7 +33,9 @@ def test_each_handler_gets_its_addresses(
     "handlers,binds,told",
     [
         (["echo@1"], ["2"], "--bind 2 is for no handler"),
-        (["echo", "time", "qotd"], ["1", "2"], r"3 handlers \(echo, time, qotd\) and 2 times --bind: .* echo@1"),
+        (["echo", "time", "qotd"], ["1", "2"], r"3 handlers \(echo, time, qotd\), but --bind twice: .* echo@1"),
+        (["echo", "time"], ["1"], r"2 handlers \(echo, time\), but --bind once: give each its address"),
+        (["echo", "time"], ["1", "2", "3"], r"but --bind 3 times: give each"),
         (["@1"], [], "'@1' is not of the form HANDLER@ADDRESS"),
         (["echo@"], [], "'echo@' is not of the form"),
         (["echo@1,"], [], "'echo@1,' is not of the form"),
@@ -62,6 +64,9 @@ def test_an_address_that_could_be_anybodys_is_refused(handlers: list[str], binds
             [("access", {"allow": ["10.0.0.0/8", "::1"], "deny": "10.9.0.0/16"})],
         ),
         (["a:query=x=1:2"], [("a", {"query": "x=1:2"})]),
+        (["./quota.py:Quota:limit=3,log"], [("./quota.py:Quota", {"limit": "3"}), ("log", {})]),
+        (["log,./quota.py"], [("log", {}), ("./quota.py", {})]),
+        (["access:allow-file=a,./b.py"], [("access", {"allow-file": ["a", "./b.py"]})]),
     ],
 )
 def test_plugins_and_their_options_stand_between_commas(

@@ -160,6 +160,33 @@ def test_a_command_line_that_click_does_not_understand_is_a_usage_error() -> Non
     assert _run("serve", "echo", "--no-such").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["serv", "echo"], "No such command 'serv': did you mean 'serve'?"),
+        (["quux"], "No such command 'quux': serve, check, explain, "),
+        (["serve", "echo", "--port", "7007"], "No such option '--port': write --bind HOST:PORT"),
+        (["check", "--host=::1", "echo"], "No such option '--host': write --bind HOST:PORT"),
+        (["serve", "echo", "--drain", "x"], "'x' is not a valid number of seconds"),
+        (["serve", "site.toml"], "site.toml is a file: write -c site.toml"),
+        (["check", "site.toml"], "site.toml is a file: write -c site.toml"),
+        (["serve", "echo", "-c", "site.toml"], "HANDLER and -c do not go together: write it into the file."),
+    ],
+)
+def test_what_people_try_first_is_told_what_to_write(words: list[str], told: str) -> None:
+    """The words of other programs, and a slip of the finger, are answered with the right ones; the status is 2."""
+    done = _run(*words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_a_folder_in_place_of_a_handler_is_a_configuration(tmp_path: Path) -> None:
+    """Where a path leads to a folder it can only be meant for -c."""
+    done = _run("check", str(tmp_path))
+    assert done.exit_code == 2
+    assert f"{tmp_path} is a folder: write -c {tmp_path}" in done.stderr
+
+
 # -- mistakes ----------------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +339,49 @@ def test_a_unix_path_is_given_back_when_another_address_is_not_to_be_had(site: P
         done = _serve(f"zzecho@unix://{tmp_path}/s", f"zzecho@127.0.0.1:{taken.getsockname()[1]}")
     assert done.exit_code == 69
     assert not (tmp_path / "s").exists()
+
+
+def test_the_path_of_a_socket_needs_its_folder(site: Path, tmp_path: Path) -> None:
+    """It is the folder that is missing, not the socket."""
+    if not hasattr(socket, "AF_UNIX"):
+        pytest.skip("needs Unix sockets")
+    done = _serve(f"zzecho@unix://{tmp_path}/none/s")
+    assert done.exit_code == 69
+    assert f"there is no folder {tmp_path}/none: make it, or choose another path" in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["zzthreads", "zzforks"])
+def test_the_first_ctrl_c_says_what_is_waited_for(site: Path, engine: str) -> None:
+    """On a terminal, one line: how many requests still run, for how long they may, and how to end them now."""
+    if sys.platform == "win32":
+        pytest.skip("needs a terminal")
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "plugserve", "serve", "zzdeaf@127.0.0.1:0", "--engine", engine, "--drain", "60"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+
+    def until(wanted: bytes) -> re.Match[bytes]:
+        nonlocal shown
+        while not (found := re.search(wanted, shown)):
+            shown += os.read(ours, 4096)
+        return found
+
+    try:
+        port = int(until(rb"tcp://127.0.0.1:(\d+)")[1])
+        until(rb"Ctrl-C lets requests finish")
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            assert client.recv(4) == b"here"
+            process.send_signal(signal.SIGINT)
+            until(rb"\r\n1 request still running, up to 60 s; Ctrl-C again ends it\r\n")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 128 + signal.SIGINT
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 @pytest.mark.parametrize("engine", ["zzthreads", "zzforks"])

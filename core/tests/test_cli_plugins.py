@@ -79,9 +79,9 @@ def test_each_entry_is_a_line_with_what_its_metadata_says(install: Install) -> N
     install("plugserve-zz", "[plugserve.plugins]\nzz = zz:P", summary="Counts sheep", requires="plugserve<0.2,>=0.1")
     assert _row("zz") == ["plugin", "zz", "plugserve-zz", "1.0", ">=0.1,<0.2", "Counts sheep"]
     head, *lines = _run().stdout.splitlines()
-    assert head.split() == ["KIND", "NAME", "DISTRIBUTION", "VERSION", "NEEDS", "SUMMARY"]
+    assert head.split() == ["kind", "name", "distribution", "version", "needs", "summary"]
     starts = {line.index(line.split()[3], line.index(line.split()[2]) + len(line.split()[2])) for line in lines}
-    assert starts == {head.index("VERSION")}
+    assert starts == {head.index("version")}
 
 
 def test_what_is_not_told_is_a_dash_so_that_every_line_has_all_columns(install: Install) -> None:

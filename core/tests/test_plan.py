@@ -288,7 +288,7 @@ def test_a_plan_can_be_made_again_at_another_address(planned: Callable[[str], Pl
         ("limits = { idle = inf, total = -1 }", ":4: listen[0].limits.total: total is -1.0: give a number above 0"),
         ('limits = { layers-bytes = "none" }', ":4: listen[0].limits.layers-bytes: 'none': input should be a valid"),
         ("drain = 3", ":4: listen[0].drain: a [[listen]] has no option 'drain'"),
-        ("[[listen.plugin]]\nuse = './plan_app.py'", ":5: listen[0].plugin[0].use: no plugin named './plan_app.py' "),
+        ("[[listen.plugin]]\nuse = './plan_app.py'", ":5: listen[0].plugin[0].use: plugin './plan_app.py': write "),
         ("[[listen.plugin]]\nuse = 'plan_app.Watch'", ": write plan_app:Watch for a class in a module"),
         ("[[listen.plugin]]\nuse = 'threading'", ': write engine = "threading" in a [[listen]]'),
         ("[[listen.plugin]]\nuse = './plan_app.py:Quiet'", ":4: listen[0].plugin[0]: plugin 'Quiet' "),
@@ -377,7 +377,7 @@ def test_the_same_address_twice_in_two_files(planned: Callable[[str], Plan], fol
     (folder / "conf.d" / "a.toml").write_text(LISTEN.replace("./", "../").replace(":0", ":7070") + LISTEN)
     plan = planned('include = ["conf.d/*.toml"]\n' + LISTEN.replace(":0", ":7070") + LISTEN)
     [line] = [line for line in plan.faults if "bind" in line]
-    assert line.startswith("site.toml:3: listen[0].bind: tcp://127.0.0.1:7070 is there also in conf.d/a.toml:2: ")
+    assert line.startswith("site.toml:3: listen[0].bind: tcp://127.0.0.1:7070 is there also in conf.d/a.toml:2, for ")
 
 
 def test_faults_come_in_the_order_of_the_files(planned: Callable[[str], Plan], folder: Path) -> None:
@@ -406,6 +406,8 @@ def test_faults_come_in_the_order_of_the_files(planned: Callable[[str], Plan], f
         ({"plugins": ["threading"]}, "'threading' is an engine, of plugserve"),
         ({"engine": "thraeding"}, "did you mean 'threading'"),
         ({"binds": ["127.0.0.1:x"]}, "the port is 'x': write a number"),
+        ({"plugins": ["./plan_app.py"]}, "plugin './plan_app.py': write ./plan_app.py:Watch or ./plan_app.py:"),
+        ({"plugins": ["./none.py"]}, "plugin './none.py': there is no file "),
         ({"options": ["root=x"]}, "handler './plan_app.py:Echo' takes no options: leave 'root' out"),
     ],
 )
@@ -414,6 +416,35 @@ def test_mistakes_of_a_command_line(folder: Path, given: dict[str, Any], says: s
     [line] = words("./plan_app.py:Echo", **given).faults
     assert says in line
     assert "listen[" not in line
+
+
+def test_a_file_without_its_class_is_told_which_classes_it_has(folder: Path) -> None:
+    """The line is nothing but the words to write; the file is not run for it, and may be broken."""
+    (folder / "shout.py").write_text("class Shout: ...\nclass _Helper: ...\nraise SystemExit\n")
+    (folder / "both.py").write_text("class Echo: ...\nclass Quota:\n    @hookimpl\n    def setup(self): ...\n")
+    (folder / "broken.py").write_text("class :")
+    (folder / "empty.py").write_text("")
+    assert words("./shout.py").faults == ["handler './shout.py': write ./shout.py:Shout"]
+    assert words("./both.py").faults == ["handler './both.py': write ./both.py:Echo"]
+    assert words("./plan_app.py:Echo", plugins=["./both.py"]).faults == ["plugin './both.py': write ./both.py:Quota"]
+    assert words("./broken.py").faults == ["handler './broken.py': write ./broken.py:CLASS"]
+    assert words("./empty.py").faults == [
+        f"handler './empty.py': there is no class in {folder}/empty.py: write one, and name it as in ./empty.py:CLASS"
+    ]
+
+
+def test_options_are_not_complained_of_where_the_addresses_are_wrong(folder: Path) -> None:
+    """While nobody knows what is served, nothing is said of whose option it is."""
+    plan = words("./plan_app.py:Echo", "./plan_app.py:Files", binds=["127.0.0.1:0"], options=["root=x"])
+    [line] = plan.faults
+    assert "but --bind once" in line
+
+
+def test_an_address_that_is_given_to_two_handlers_names_both(folder: Path) -> None:
+    """On a command line there is no line number to name."""
+    plan = words("./plan_app.py:Echo@7007", "./plan_app.py:Files@127.0.0.1:7007", options=["root=x"])
+    [line] = plan.faults
+    assert line.startswith("tcp://127.0.0.1:7007 is there twice, for ./plan_app.py:Echo and for ./plan_app.py:Files: ")
 
 
 def test_a_flag_is_no_number(folder: Path) -> None:

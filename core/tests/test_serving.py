@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -81,6 +82,22 @@ def test_a_request_that_is_being_handled_may_finish_after_the_signal(servers: li
     assert serve_threads(servers, ready=thread.start) == 0
     thread.join()
     assert answers == [b"before", b"after"]
+
+
+def test_the_beginning_of_the_drain_is_told_with_what_it_waits_for(servers: list[Server]) -> None:
+    """How many requests of all servers are not finished, and for how long they may."""
+    told: list[tuple[int, float]] = []
+    with contextlib.ExitStack() as clients:
+
+        def connect() -> None:
+            for server in (*servers, servers[0]):
+                client = clients.enter_context(socket.create_connection(server.server_address, timeout=20))
+                client.sendall(b"x")
+                assert client.recv(1) == b"x"
+            _stop_me()
+
+        serve_threads(servers, drain=0.01, ready=connect, draining=lambda *facts: told.append(facts))
+    assert told == [(3, 0.01)]
 
 
 def test_what_is_left_at_the_deadline_is_aborted(servers: list[Server]) -> None:

@@ -191,7 +191,10 @@ def test_without_copier_it_says_what_to_install(here: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "copier", None)
     name, copier = told(invoke("handler", "echo"))
     assert "plugserve-simple" in name
-    assert copier == "templates are filled by copier, which is not installed: pip install 'plugserve[new]'"
+    assert copier == (
+        "templates are filled by copier, which is not installed: "
+        "pip install 'plugserve[new]', or in a checkout pip install './core[new]'"
+    )
 
 
 def test_a_broken_copier_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +205,7 @@ def test_a_broken_copier_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     (sentence,) = told(invoke("handler", "shout"))
     assert sentence == (
         "templates are filled by copier, which cannot be imported (No module named 'nothing_of_this_name'): "
-        "pip install 'plugserve[new]'"
+        "pip install 'plugserve[new]', or in a checkout pip install './core[new]'"
     )
 
 

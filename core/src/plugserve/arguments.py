@@ -89,7 +89,7 @@ def bindings(handlers: Sequence[str], binds: Sequence[str]) -> list[Binding]:
         )
     elif binds and len(homeless) > 1 and len(homeless) != len(binds):
         problems.append(
-            f"{len(homeless)} handlers ({', '.join(homeless)}) and {len(binds)} times --bind: "
+            f"{len(homeless)} handlers ({', '.join(homeless)}), but --bind {_times(len(binds))}: "
             f"give each its address, as in {homeless[0]}@{binds[0]}"
         )
     shares = [list(binds)] if len(homeless) == 1 else [[bind] for bind in binds]
@@ -103,6 +103,10 @@ def bindings(handlers: Sequence[str], binds: Sequence[str]) -> list[Binding]:
     if problems:
         raise Mistakes(*problems)
     return found
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def plugin_words(values: Iterable[str]) -> list[PluginWord]:
@@ -134,6 +138,10 @@ def plugin_words(values: Iterable[str]) -> list[PluginWord]:
                 found.append(PluginWord(name, options))
             elif options is not None and key is not None:
                 _add(options, key, piece)
+            elif piece.endswith(".py"):
+                # Which class of it is for whoever looks into the file to say.
+                options = {}
+                found.append(PluginWord(piece, options))
             else:
                 problems.append(f"--with {value}: '{piece}' is no plugin: write NAME, NAME:FLAG or NAME:KEY=VALUE")
                 break

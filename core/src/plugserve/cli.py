@@ -8,7 +8,7 @@ listener that broke down; 2 for a command line that click does not understand.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import click
 
@@ -18,6 +18,9 @@ __all__ = ["main"]
 
 _COMMANDS: Final = ("serve", "check", "explain", "plugins", "schema", "adopt", "new", "completion")
 """The subcommands, in the order of the help: each is the function of that name in the module of that name."""
+
+_BIND_INSTEAD: Final = ("--port", "--host", "--address", "--listen", "-p")
+"""What other programs call the address; here a handler may have several, each one word."""
 
 
 class _LazyGroup(click.Group):
@@ -30,6 +33,27 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         return cast("click.Command", getattr(import_module(f"plugserve.commands.{cmd_name}"), cmd_name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in _COMMANDS and not word.startswith("-") and not ctx.resilient_parsing:
+            import difflib
+
+            near = difflib.get_close_matches(word, _COMMANDS, n=1)
+            ctx.fail(f"No such command '{word}': " + (f"did you mean '{near[0]}'?" if near else ", ".join(_COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            takes_bind = error.ctx is not None and any(p.name == "binds" for p in error.ctx.command.params)
+            if takes_bind and error.option_name in _BIND_INSTEAD:
+                said = f"No such option '{error.option_name}': write --bind HOST:PORT"
+                raise click.UsageError(said, error.ctx) from error
+            raise
 
 
 def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -144,6 +144,8 @@ class Catalog:
         """
         if ":" in name:
             return _referred(kind, name, folder)
+        if name.endswith(".py"):
+            raise PluginError(_without_class(kind, name, folder))
         found = [entry for entry in self.list_entries(kind) if entry.name == name]
         if not found:
             raise PluginError(self._missing(kind, name))
@@ -476,6 +478,26 @@ def _referred(kind: Kind, word: str, folder: str | None) -> Entry:
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", place):
         raise PluginError(f"{kind} '{word}': '{place}' is no module: write package.module:Class or path/file.py:Class")
     return Entry(kind, word, word, "", "")
+
+
+def _without_class(kind: Kind, word: str, folder: str | None) -> str:
+    """The sentence for a file that is named without the class in it: those that it has, told without running it."""
+    import ast
+
+    file = os.path.abspath(os.path.join(folder or "", word))
+    if not os.path.isfile(file):
+        return f"{kind} '{word}': there is no file {file}: correct the path"
+    try:
+        with open(file, "rb") as source:
+            body = ast.parse(source.read()).body
+    except (OSError, SyntaxError, ValueError):
+        return f"{kind} '{word}': write {word}:CLASS"
+    classes = [node for node in body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    # A file may hold both; hooks tell a plugin from everything else.
+    fitting = [node for node in classes if ("hookimpl" in ast.unparse(node)) == (kind == "plugin")] or classes
+    if not fitting:
+        return f"{kind} '{word}': there is no class in {file}: write one, and name it as in {word}:CLASS"
+    return f"{kind} '{word}': write " + " or ".join(f"{word}:{node.name}" for node in fitting[:5])
 
 
 def _is_file(place: str) -> bool:

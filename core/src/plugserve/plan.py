@@ -221,7 +221,10 @@ def plan_words(
     )
     words = caught(lambda: option_words(options))
     names = dict.fromkeys(place.handler for place in places)
-    given: Mapping[str, Mapping[str, object]] = _options_by_handler(words, names, catalog, faults) if words else {}
+    given: Mapping[str, Mapping[str, object]] = (
+        # Without a place no handler is known, and everything that is said of whose option it is would be false.
+        _options_by_handler(words, names, catalog, faults) if words and places else {}
+    )
     spot = Words()
     plan = _plan(
         [
@@ -277,10 +280,13 @@ def _plan(asked: Iterable[Asked], catalog: Catalog) -> Plan:
             names[one.name] = one.spot
         if planner.address is not None and not (text := str(planner.address).partition("?")[0]).endswith(":0"):
             if text in addresses:
-                other = addresses[text]
-                beside = f"also in {other.where}" if hasattr(other, "line") else "twice"
-                plan.faults.append(one.bind_spot.says(f"{text} is there {beside}: one listener each"))
-            addresses[text] = one.bind_spot
+                other, handler = addresses[text]
+                if hasattr(other, "line"):
+                    said = f"{text} is there also in {other.where}, for {handler}"
+                else:
+                    said = f"{text} is there twice, for {handler} and for {one.handler}"
+                plan.faults.append(one.bind_spot.says(f"{said}: each listener needs an address of its own"))
+            addresses[text] = one.bind_spot, one.handler
         if listener is not None:
             plan.listeners.append(listener)
     plan.faults = list(dict.fromkeys(plan.faults))
@@ -389,10 +395,8 @@ class _Planner:
 
     def remedy(self, kind: Kind, word: str) -> str:
         """What else may have been meant by a name that leads to nothing."""
-        if ":" in word:
+        if ":" in word or word.endswith(".py"):
             return ""
-        if word.endswith(".py"):
-            return f"write {word}:CLASS for a class in a file"
         others = [entry.kind for entry in self.catalog.list_entries() if entry.name == word and entry.kind != kind]
         if "plugin" in others:
             return f'write use = "{word}" in a [[listen.plugin]], or on a command line --with {word}'

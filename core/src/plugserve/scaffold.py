@@ -288,7 +288,7 @@ def _text_mistakes(option: str, text: str) -> list[str]:
 
 
 def _copier_mistakes() -> list[str]:
-    remedy = "pip install 'plugserve[new]'"
+    remedy = "pip install 'plugserve[new]', or in a checkout pip install './core[new]'"
     if importlib.util.find_spec("copier") is None:
         return [f"templates are filled by copier, which is not installed: {remedy}"]
     try:

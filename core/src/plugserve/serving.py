@@ -48,6 +48,7 @@ def serve_threads(
     *,
     drain: float = DRAIN,
     ready: Callable[[], object] = lambda: None,
+    draining: Callable[[int, float], object] = lambda running, seconds: None,
     ended: Callable[[int, int], object] = lambda index, status: None,
 ) -> int:
     """Run servers until a signal; close them.
@@ -56,6 +57,8 @@ def serve_threads(
         servers: bound and activated. They are closed in the end, whatever that is.
         drain: seconds that requests get to finish after the first signal.
         ready: called once, when all are served and signals mean what is said above.
+        draining: called once, when the drain begins, with the number of requests that are not finished and the seconds
+            that they get.
         ended: called for each server when it has been closed, with its index and its exit status.
 
     Returns:
@@ -89,14 +92,15 @@ def serve_threads(
             for thread in threads:
                 thread.start()
             ready()
-            draining, running = False, len(threads)
+            stopping, running = False, len(threads)
             while running:
                 words = _wait_for(bell)
                 running -= words.count(b".")
-                if not draining and (b"!" in words or b"." in words):
+                if not stopping and (b"!" in words or b"." in words):
                     # A signal; or a loop has ended by itself, and a half of what was asked for is not what was asked
                     # for. Side by side: the deadline is one for all, and `shutdown` waits for its loop to end.
-                    draining = True
+                    stopping = True
+                    draining(sum(map(_unfinished, servers)), drain)
                     for server in servers:
                         threading.Thread(target=server.shutdown, kwargs={"drain": drain}, daemon=True).start()
             for thread in threads:
@@ -113,6 +117,7 @@ def serve_processes(
     *,
     drain: float = DRAIN,
     ready: Callable[[], object] = lambda: None,
+    draining: Callable[[int, float], object] = lambda running, seconds: None,
     ended: Callable[[int, int], object] = lambda index, status: None,
 ) -> int:
     """Run each server in a process of its own until a signal; with only one, in this process.
@@ -122,6 +127,8 @@ def serve_processes(
             were bound before are inherited.
         drain: seconds that requests get to finish after the first signal.
         ready: called once, in this process, when signals mean what is said above.
+        draining: as of `serve_threads`, but once for each server, in the process that serves it, and from a signal
+            handler: it may not write to a buffered file (io, "Reentrancy").
         ended: called in this process for each server that has ended, with its index and its exit status.
 
     Returns:
@@ -133,7 +140,7 @@ def serve_processes(
     Call it in the main thread of a process that has no others.
     """
     if len(makers) == 1:
-        status = _serve_here(makers[0], drain, ready)
+        status = _serve_here(makers[0], drain, ready, draining)
         ended(0, status)
         return status
     children: dict[int, int] = {}
@@ -156,7 +163,7 @@ def serve_processes(
                 pipes.before_fork()
                 child = os.fork()
                 if child == 0:
-                    _be_a_child(maker, drain, pipes)
+                    _be_a_child(maker, drain, pipes, draining)
                 pipes.after_fork()
                 children[child] = len(children)
         finally:
@@ -240,7 +247,9 @@ class _Pipes:
             os.close(hold)
 
 
-def _be_a_child(maker: Callable[[], BaseServer], drain: float, pipes: _Pipes) -> None:
+def _be_a_child(
+    maker: Callable[[], BaseServer], drain: float, pipes: _Pipes, draining: Callable[[int, float], object]
+) -> None:
     status = _FAILED
     try:
         # Ctrl-C reaches the whole group of processes; what it means is for the parent to say, with SIGTERM.
@@ -250,7 +259,7 @@ def _be_a_child(maker: Callable[[], BaseServer], drain: float, pipes: _Pipes) ->
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         pipes.enter_child()
-        status = _serve_here(maker, drain, pipes.child_is_ready)
+        status = _serve_here(maker, drain, pipes.child_is_ready, draining)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         status = os.EX_CONFIG
@@ -262,7 +271,12 @@ def _be_a_child(maker: Callable[[], BaseServer], drain: float, pipes: _Pipes) ->
         os._exit(status)
 
 
-def _serve_here(maker: Callable[[], BaseServer], drain: float, ready: Callable[[], object]) -> int:
+def _serve_here(
+    maker: Callable[[], BaseServer],
+    drain: float,
+    ready: Callable[[], object],
+    draining: Callable[[int, float], object],
+) -> int:
     """Run one server's loop in the main thread."""
     with maker() as server:
 
@@ -270,8 +284,12 @@ def _serve_here(maker: Callable[[], BaseServer], drain: float, ready: Callable[[
             for child in getattr(server, "active_children", None) or ():
                 _terminate(child)
 
-        # In the loop's own thread `shutdown` does not wait, so a signal handler may call it.
-        with _signals(lambda: server.shutdown(drain=drain), last=drop):
+        def stop() -> None:
+            # In the loop's own thread `shutdown` does not wait, so a signal handler may call it.
+            server.shutdown(drain=drain)
+            draining(_unfinished(server), drain)
+
+        with _signals(stop, last=drop):
             try:
                 ready()
                 server.serve_forever()
@@ -281,6 +299,10 @@ def _serve_here(maker: Callable[[], BaseServer], drain: float, ready: Callable[[
             finally:
                 _close(server)
     return 0
+
+
+def _unfinished(server: BaseServer) -> int:
+    return len(server._core_requests)
 
 
 def _close(server: BaseServer) -> None:

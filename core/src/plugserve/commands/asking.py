@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,14 +24,18 @@ def config_option(help_text: str) -> Callable[[Any], Any]:
 
 _OPTIONS = (
     click.argument("handlers", nargs=-1, metavar="[HANDLER[@ADDRESS]]...", shell_complete=complete_handler),
-    config_option("A configuration file in TOML, or a folder of them (*.toml); takes the place of all that follows."),
+    config_option(
+        "A configuration file in TOML, or a folder of them (*.toml). It says all that HANDLER, --bind, --engine, "
+        "--with and --option would, so none of these goes with it."
+    ),
     click.option(
         "--bind",
         "binds",
         multiple=True,
         metavar="ADDRESS",
-        help="Where to listen: tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, ..., or HOST:PORT for TCP. For the "
-        "handlers without an @ADDRESS, one each in order; a single one takes all. Default: a free port on 127.0.0.1.",
+        help="Where to listen: tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, ..., or HOST:PORT for TCP. With one "
+        "handler, every --bind is its own; with several, one --bind each, in order. A handler with an @ADDRESS takes "
+        "none. Default: a free port on 127.0.0.1.",
     ),
     click.option(
         "--engine",
@@ -76,7 +81,7 @@ def asked_plan(
 ) -> Plan:
     """The plan that the words ask for, with what is wrong in its `faults`.
 
-    Errors: `click.UsageError` if neither handlers nor files are named, or both.
+    Errors: `click.UsageError` if neither handlers nor files are named, or both, or a file in place of a handler.
     """
     from plugserve.discovery import Catalog
     from plugserve.plan import plan_files, plan_words
@@ -84,8 +89,13 @@ def asked_plan(
     given = {"HANDLER": handlers, "--bind": binds, "--engine": engine, "--with": plugins, "--option": options}
     if files:
         if beside := [name for name, words in given.items() if words]:
-            raise click.UsageError(f"{beside[0]} and --config do not go together: write it into the file.")
+            raise click.UsageError(f"{beside[0]} and -c do not go together: write it into the file.")
         return plan_files(files, Catalog())
+    for word in handlers:
+        if word.endswith(".toml"):
+            raise click.UsageError(f"{word} is a file: write -c {word}")
+        if os.sep in word and os.path.isdir(word):
+            raise click.UsageError(f"{word} is a folder: write -c {word}")
     if not handlers:
         raise click.UsageError("Missing argument 'HANDLER[@ADDRESS]...', or -c FILE: nothing says what to serve.")
     return plan_words(handlers, binds, engine or "threading", plugins, options, Catalog())

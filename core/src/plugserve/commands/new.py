@@ -25,7 +25,8 @@ def new() -> None:
     """Make a new distribution with a handler or a plugin.
 
     What is made works at once: a small example in the style that is asked for, with typed options, a README, tests, and
-    the configuration of pytest, ruff and mypy. Needs copier: pip install 'plugserve[new]'.
+    the configuration of pytest, ruff and mypy. Needs copier: pip install 'plugserve[new]', in a checkout
+    pip install './core[new]'.
 
     \b
     plugserve new handler shout
@@ -129,6 +130,7 @@ def _say_what_next(wanted: Scaffold) -> None:
         if not any(entry.name == "echo" for entry in Catalog().list_entries("handler")):
             steps.append("pip install plugserve-simple    # brings echo")
         steps.append(f"plugserve serve echo --with {wanted.name}")
-    # Groups are of PEP 735.
-    for step in [*steps, "pip install --group dev    # pytest, mypy and ruff; needs pip 25.1", "pytest"]:
+    # Groups are of PEP 735, which pip knows since 25.1.
+    steps += ["pip install --upgrade pip", "pip install --group dev    # pytest, mypy and ruff", "pytest"]
+    for step in steps:
         click.echo(f"  {step}")

@@ -86,7 +86,7 @@ def _cells(entry: Entry) -> list[str]:
 
 def _print_plainly(entries: Sequence[Entry]) -> None:
     """Aligned columns, one line an entry, for `grep` and `awk`."""
-    rows = [[column.upper() for column in _COLUMNS]]
+    rows = [[*_COLUMNS]]
     for entry in entries:
         last = f"broken: {'; '.join(entry.problems)}" if entry.problems else entry.summary
         rows.append([*_cells(entry), printable(last) or "-"])

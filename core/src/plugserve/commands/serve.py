@@ -20,17 +20,22 @@ from plugserve.hints import command_for, shown_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from plugserve.address import Address
     from plugserve.plan import Listener
     from plugserve.server import BaseServer
 
 __all__ = ["serve"]
 
 
+class _Seconds(click.FloatRange):
+    name = "number of seconds"
+
+
 @click.command()
 @what_to_serve
 @click.option(
     "--drain",
-    type=click.FloatRange(min=0),
+    type=_Seconds(min=0),
     default=None,
     metavar="SECONDS",
     help="How long requests get to finish after the first SIGINT or SIGTERM. Default: 10, or what the file says.",
@@ -106,12 +111,15 @@ def _bind_one(listener: Listener) -> tuple[int | None, int, str] | None:
         return None, CONFIGURATION, listener.asked.bind_spot.says(str(error), f"{listener.title}: {error}")
     except OSError as error:
         status = NO_PERMISSION if isinstance(error, PermissionError) else UNAVAILABLE
-        text = f"{listener.address}: {_reason(error)}"
+        text = f"{listener.address}: {_reason(error, listener.address)}"
         return error.errno, status, listener.asked.bind_spot.says(text, f"{listener.title} on {text}")
     return None
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, address: Address) -> str:
+    folder = os.path.dirname(address.path or "")
+    if error.errno == errno.ENOENT and folder and not os.path.isdir(folder):
+        return f"there is no folder {folder}: make it, or choose another path"
     remedies = {
         errno.EADDRINUSE: "another program listens there; end it, or choose another port (0 takes a free one)",
         errno.EADDRNOTAVAIL: "this machine has no such address",
@@ -142,7 +150,7 @@ def _run(listeners: Sequence[Listener], drain: float) -> int:
     if any(not getattr(listener.engine, "shares_memory", True) for listener in listeners):
         makers: list[Callable[[], BaseServer]] = [partial(_make_alone, listener, listeners) for listener in listeners]
         try:
-            return serve_processes(makers, drain=drain, ready=notices.up, ended=notices.down)
+            return serve_processes(makers, drain=drain, ready=notices.up, draining=notices.draining, ended=notices.down)
         except ConfigurationError as error:
             fail(CONFIGURATION, *str(error).splitlines())
         finally:
@@ -158,7 +166,7 @@ def _run(listeners: Sequence[Listener], drain: float) -> int:
             server.server_close()
         _discard(listeners)
         mistakes.tell()
-    return serve_threads(servers, drain=drain, ready=notices.up, ended=notices.down)
+    return serve_threads(servers, drain=drain, ready=notices.up, draining=notices.draining, ended=notices.down)
 
 
 def _make_alone(listener: Listener, listeners: Sequence[Listener]) -> BaseServer:
@@ -222,6 +230,25 @@ class _Notices:
                 facts["try"] = command
             _say("up", facts)
         _say("ready", {"listeners": str(len(self._listeners))})
+
+    def draining(self, running: int, seconds: float) -> None:
+        """The first signal has come.
+
+        Parameters:
+            running: how many requests are not finished.
+            seconds: how long they get.
+
+        It may be a signal handler that calls, and it may have interrupted a write: so it goes past the buffers. A
+        program that reads the lines has sent the signal itself, or sees the listeners go down.
+        """
+        if not self._for_people or not running or not seconds:
+            return
+        what = "1 request" if running == 1 else f"{running} requests"
+        line = f"\n{what} still running, up to {seconds:g} s; Ctrl-C again ends {'it' if running == 1 else 'them'}\n"
+        try:
+            os.write(sys.stdout.fileno(), line.encode())
+        except OSError:
+            pass  # the terminal has gone
 
     def down(self, index: int, status: int) -> None:
         """One of them, of which it was told that it is up, is not served any more.
