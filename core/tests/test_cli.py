@@ -287,7 +287,8 @@ def test_several_listeners_are_announced_with_their_ports_and_served(
     common = {"event": "up", "engine": engine, "pid": str(process.process.pid)}
     assert facts == [
         common
-        | {"listener": name, "handler": name, "address": f"{transport}://127.0.0.1:{port}", "try": f"{tool} {port}"}
+        | {"listener": f"127.0.0.1:{port}", "handler": name}
+        | {"address": f"{transport}://127.0.0.1:{port}", "try": f"{tool} {port}"}
         | more
         for name, transport, tool, port, more in (
             ("zzecho", "tcp", "ncat 127.0.0.1", ports[0], {}),

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from plugserve.hints import command_for, shown_address
+from plugserve import BaseRequestHandler, BaseServer
+from plugserve.hints import command_for, listener_name, shown_address
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,12 @@ def test_an_address_is_shown_with_a_command_that_reaches_it(
     """A URL where the protocol has one; and what can be typed on the machine itself, wherever the listener is bound."""
     assert shown_address(transport, address, scheme) == shown
     assert command_for(transport, address, scheme) == command
+
+
+@pytest.mark.parametrize(
+    "address,name",
+    [(("127.0.0.1", 7007), "127.0.0.1:7007"), (("::1", 7, 0, 0), "::1:7"), ("/run/x", "/run/x"), (b"\0name", "\0name")],
+)
+def test_a_listener_without_a_name_is_called_as_by_its_server(address: Any, name: str) -> None:
+    """Lines for programs and logs speak of the same listener with the same word."""
+    assert listener_name(address) == BaseServer(address, BaseRequestHandler).listener_name == name

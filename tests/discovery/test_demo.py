@@ -38,7 +38,7 @@ def test_the_demo_serves_its_page_echo_and_the_time_and_logs_each_request_once(
         client.settimeout(20)
         client.sendto(b"hello", demo.address("udp"))
         assert client.recv(100) == b"hello"
-    daytime = next(line for line in demo.lines if "listener=daytime" in line)
+    daytime = next(line for line in demo.lines if "handler=daytime" in line)
     found = re.search(r"tcp://([\d.]+):(\d+)", daytime)
     assert found
     with socket.create_connection((found[1], int(found[2])), timeout=20) as connection:

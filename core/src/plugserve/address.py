@@ -95,7 +95,7 @@ def parse_address(text: str) -> Address:
         transport, rest = "tcp", text
     transport = transport.lower()  # RFC 3986, 3.1: schemes do not depend on case
     if transport not in _SCHEMES:
-        raise _wrong(given, f"there is no {transport}:// : {_nearest(transport, _SCHEMES, '{}://')}")
+        raise _wrong(given, f"there is no {transport}://, {_nearest(transport, _SCHEMES, '{}://')}")
     rest, mark, query = rest.partition("?")
     options = _options(given, transport, query) if mark else {}
     if transport in _UNIX:

@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import Any
 
-__all__ = ["command_for", "shown_address"]
+__all__ = ["command_for", "listener_name", "shown_address"]
 
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 """The addresses that mean all of a machine's own, and the one to reach it by from the machine itself."""
@@ -28,6 +28,15 @@ def shown_address(transport: str, address: Any, scheme: str | None = None) -> st
     if isinstance(address, tuple):
         return f"{transport}://{':'.join(map(str, address))}"
     return f"{transport}://{_path(address)}"
+
+
+def listener_name(address: Any) -> str:
+    """What a listener without a name is called in logs, as by `BaseServer.listener_name`.
+
+    Parameters:
+        address: as for `shown_address`.
+    """
+    return ":".join(map(str, address[:2])) if isinstance(address, tuple) else os.fsdecode(address)
 
 
 def command_for(transport: str, address: Any, scheme: str | None = None) -> str | None:

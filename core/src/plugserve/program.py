@@ -103,7 +103,10 @@ def _check_module(name: str, options: list[str]) -> None:
         if sure or not _found_by_importing(name, folders):
             if name.endswith(".py") and os.path.isfile(name):
                 raise ConfigurationError(f"-m {name}: that is a file and no module: leave -m out")
-            raise ConfigurationError(f"-m {name}: this Python ({sys.executable}) has no module of that name")
+            raise ConfigurationError(
+                f"-m {name}: this Python ({sys.executable}) has no module of that name: correct it, or install what "
+                f"brings it"
+            )
     elif spec.submodule_search_locations is not None:
         main = f"{name}.__main__"
         if _find(main, folders)[0] is None and not _found_by_importing(main, folders):
@@ -178,12 +181,12 @@ def _script(word: str) -> str:
         _check_file(word)
         return word
     if os.path.dirname(word):
-        raise ConfigurationError(f"{word}: there is no such file")
+        raise ConfigurationError(f"{word}: there is no such file: correct the path")
     found = shutil.which(word)
     if found is None:
-        hint = ""
+        hint = ": correct the name, or give its path"
         if re.fullmatch(r"\w+(\.\w+)*", word) and _find(word, [os.getcwd(), *sys.path])[0] is not None:
-            hint = f" (did you mean -m {word}?)"
+            hint = f": did you mean -m {word}?"
         raise ConfigurationError(f"{word}: there is neither such a file here nor such a program on PATH{hint}")
     interpreter = _check_file(found)
     if interpreter and not _is_ours(interpreter):

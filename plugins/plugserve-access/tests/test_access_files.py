@@ -133,7 +133,7 @@ def test_a_bad_line_refuses_to_start(path: Path, option: str) -> None:
 
 def test_a_missing_file_refuses_to_start(path: Path) -> None:
     """The error names it."""
-    with pytest.raises(ConfigurationError, match=f"allow_file: cannot read {path}: No such file"):
+    with pytest.raises(ConfigurationError, match=f"allow_file: cannot read {path}: No such file .*: give the path"):
         loaded(allow_file=path)
 
 
@@ -206,7 +206,7 @@ def test_a_change_is_in_force_after_two_looks(path: Path, caplog: pytest.LogCapt
     book.look()
     assert not book.allows("10.0.0.1")
     assert book.allows("192.0.2.1")
-    assert caplog.messages == [f"read again: {path}; 2 allow and 0 deny rules, all others are denied"]
+    assert caplog.messages == [f"access: read again: {path}; 2 allow and 0 deny rules, all others are denied"]
 
 
 def test_a_file_put_in_place_of_the_old_one_is_a_change(path: Path) -> None:

@@ -344,4 +344,4 @@ def test_a_program_started_without_standard_error_refuses() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         check=True,
     )
-    assert done.stdout.startswith("log: standard error is closed")
+    assert done.stdout.startswith("standard error is closed")

@@ -67,10 +67,14 @@ class _Shared:
     def __post_init__(self) -> None:
         seconds = self.keep_alive
         if seconds is not None and not (_is_number(seconds) and 0 <= seconds < math.inf):
-            raise ConfigurationError(f"option 'keep-alive' is {seconds!r}: give a number of seconds, 0 or more")
+            raise ConfigurationError(
+                f"option 'keep-alive' is {seconds!r}: give a number of seconds, 0 or more", option="keep_alive"
+            )
         seconds = self.request_timeout
         if not (_is_number(seconds) and 0 < seconds < math.inf):
-            raise ConfigurationError(f"option 'request-timeout' is {seconds!r}: give a number of seconds above 0")
+            raise ConfigurationError(
+                f"option 'request-timeout' is {seconds!r}: give a number of seconds above 0", option="request_timeout"
+            )
 
 
 class _HTTPHandler(CoroutineHandler):
@@ -256,12 +260,14 @@ class FilesHandler(_HTTPHandler):
             # Made absolute now: a program may change its folder later, as a daemon does.
             folder = os.path.abspath(self.root)
             if not os.path.isdir(folder):
-                raise ConfigurationError(f"option 'root': {folder} is no folder: give the path of one")
+                raise ConfigurationError(f"option 'root': {folder} is no folder: give the path of one", option="root")
             index: object = self.index  # from code anything may come
             names = (index,) if isinstance(index, str) else tuple(self.index)
             for name in names:
                 if not name or any(char in name for char in "/\\\0") or name in (".", ".."):
-                    raise ConfigurationError(f"option 'index' has {name!r}: give the name of a file, without a path")
+                    raise ConfigurationError(
+                        f"option 'index' has {name!r}: give the name of a file, without a path", option="index"
+                    )
             object.__setattr__(self, "index", names)
             object.__setattr__(self, "folder", folder)
 
@@ -407,10 +413,13 @@ class WSGIHandler(_HTTPHandler):
             super().__post_init__()
             name = self.script_name
             if name and (not name.startswith("/") or name.endswith("/") or not name.isascii() or "//" in name):
-                raise ConfigurationError(f"option 'script-name' is {name!r}: give a path such as '/shop', or nothing")
+                raise ConfigurationError(
+                    f"option 'script-name' is {name!r}: give a path such as '/shop', or nothing", option="script_name"
+                )
             if not _is_number(self.max_body) or self.max_body % 1 or self.max_body < 0:
                 raise ConfigurationError(
-                    f"option 'max-body' is {self.max_body!r}: give a whole number of bytes, 0 or more"
+                    f"option 'max-body' is {self.max_body!r}: give a whole number of bytes, 0 or more",
+                    option="max_body",
                 )
             object.__setattr__(self, "call", _load(self.app))
 
@@ -561,10 +570,10 @@ def _load(app: object) -> Callable[..., Iterable[bytes]]:
     if callable(app):
         return app
     if not isinstance(app, str):
-        raise ConfigurationError(f"option 'app' is {app!r}: give a callable, or 'module:name'")
+        raise ConfigurationError(f"option 'app' is {app!r}: give a callable, or 'module:name'", option="app")
     module, colon, path = app.partition(":")
     if not (module and colon and path):
-        raise ConfigurationError(f"option 'app' is {app!r}: give 'module:name'")
+        raise ConfigurationError(f"option 'app' is {app!r}: give 'module:name'", option="app")
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)  # an installed script does not look into the folder that it is started in
@@ -572,15 +581,22 @@ def _load(app: object) -> Callable[..., Iterable[bytes]]:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"option 'app': there is no module {error.name!r}: install it, or start in the folder that it is in"
+            f"option 'app': there is no module {error.name!r}: install it, or start in the folder that it is in",
+            option="app",
         ) from error
     except Exception as error:
-        raise ConfigurationError(f"option 'app': {module} cannot be imported: {error!r}") from error
+        raise ConfigurationError(
+            f"option 'app': {module} cannot be imported: {error!r}: mend it", option="app"
+        ) from error
     for name in path.split("."):
         if not hasattr(found, name):
-            raise ConfigurationError(f"option 'app': {module} has no {path!r}: give the name of the application in it")
+            raise ConfigurationError(
+                f"option 'app': {module} has no {path!r}: give the name of the application in it", option="app"
+            )
         found = getattr(found, name)
     if not callable(found):
-        raise ConfigurationError(f"option 'app': {app} is a {type(found).__name__}: a WSGI application can be called")
+        raise ConfigurationError(
+            f"option 'app': {app} is a {type(found).__name__}: a WSGI application can be called", option="app"
+        )
     result: Callable[..., Iterable[bytes]] = found
     return result

@@ -15,7 +15,7 @@ import click
 from plugserve.commands.asking import asked_plan, what_to_serve
 from plugserve.errors import ConfigurationError
 from plugserve.exits import CONFIGURATION, NO_PERMISSION, UNAVAILABLE, Mistakes, fail
-from plugserve.hints import command_for, shown_address
+from plugserve.hints import command_for, listener_name, shown_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,8 @@ def serve(drain: float | None, **asked: Any) -> None:
 
     A HANDLER is the name of an installed one (plugserve plugins lists them), package.module:Class, or ./file.py:Class.
     On a pipe, one line says when each listener is up, `plugserve up listener=NAME address=ADDRESS ...`, one that all
-    are, `plugserve ready listeners=NUMBER`, and one when each is down. Values are quoted as for a shell.
+    are, `plugserve ready listeners=NUMBER`, and one when each is down. A listener without a name goes by its address,
+    as in logs. Values are quoted as for a shell.
 
     \b
     plugserve serve echo
@@ -208,6 +209,8 @@ class _Notices:
         for listener in listeners:
             assert listener.socket is not None, "it has been bound"
             self._where.append((transport_of(listener.socket), socket_name(listener.socket)))
+        pairs = zip(listeners, self._where, strict=True)
+        self._names = [listener.asked.name or listener_name(address) for listener, (_, address) in pairs]
 
     def up(self) -> None:
         """All are served."""
@@ -215,9 +218,9 @@ class _Notices:
         if self._for_people:
             self._show()
             return
-        for listener, where in zip(self._listeners, self._where, strict=True):
+        for name, listener, where in zip(self._names, self._listeners, self._where, strict=True):
             facts = {
-                "listener": listener.title,
+                "listener": name,
                 "address": shown_address(*where),
                 "handler": listener.handler_entry.name,
                 "engine": listener.engine_entry.name,
@@ -259,11 +262,12 @@ class _Notices:
         """
         if not self._told:
             return
-        title, address = self._listeners[index].title, shown_address(*self._where[index])
+        address = shown_address(*self._where[index])
         if self._for_people:
-            _write(f"{title} on {address} is down" + (f", with status {status}" if status else ""))
+            how = f", with status {status}" if status else ""
+            _write(f"{self._listeners[index].title} on {address} is down{how}")
         else:
-            _say("down", {"listener": title, "address": address, "status": str(status)})
+            _say("down", {"listener": self._names[index], "address": address, "status": str(status)})
 
     def _show(self) -> None:
         from rich.console import Console

@@ -95,7 +95,9 @@ class RuleBook:
                     if rules is not None:
                         break
                 else:
-                    raise ConfigurationError(f"{file.option}: {file.name} is being written to: start again")
+                    raise ConfigurationError(
+                        f"{file.option}: {file.name} is being written to: start again", option=file.option
+                    )
                 file.rules = rules
             self.policy = at_once(self._compile())
 
@@ -135,14 +137,14 @@ class RuleBook:
             try:
                 rules = yield from file.read()
             except ConfigurationError as error:
-                LOGGER.warning("%s; its old rules stay in force", error)
+                LOGGER.warning("access: %s; its old rules stay in force", error)
                 continue
             if rules is not None:
                 file.rules = rules
                 taken.append(file.name)
         if taken:
             self.policy = yield from self._compile()
-            LOGGER.info("read again: %s; %s", " and ".join(taken), self.summary())
+            LOGGER.info("access: read again: %s; %s", " and ".join(taken), self.summary())
 
     def summary(self) -> str:
         """What is in force, for people."""

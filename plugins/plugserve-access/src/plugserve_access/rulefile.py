@@ -89,7 +89,8 @@ class RuleFile:
         except (OSError, ValueError) as error:
             # ValueError: a NUL in the path.
             raise ConfigurationError(
-                f"{self.option}: cannot read {self.name}: {getattr(error, 'strerror', None) or error}",
+                f"{self.option}: cannot read {self.name}: {getattr(error, 'strerror', None) or error}: "
+                f"{_remedy(error)}",
                 option=self.option,
             ) from error
         return (yield from self._parse(content))
@@ -125,6 +126,12 @@ class RuleFile:
             return (-1, error.errno or 0)
         except ValueError:
             return (-1, 0)
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "let the server's user read it"
+    return "give the path of a list, which may be empty"
 
 
 def _signature(status: os.stat_result) -> Signature:

@@ -25,13 +25,18 @@ def announce(book: RuleBook, server: Any) -> None:
     if not book.has_rules:
         # The listener's own address is as local as the peers that could reach it: ask the policy.
         said = LOGGER.info if book.policy.decide(address, transport).allowed else LOGGER.warning
-        said("%s: no rules, so only loopback and Unix peers are served; others need allow=[...]", _fit(name))
+        said(
+            "access: %s: no rules, so only loopback and Unix peers are served; others need the option allow",
+            _fit(name),
+        )
     elif transport.startswith("unix") and not book.policy.decide("", transport).allowed:
         LOGGER.warning(
-            "%s: %s; Unix peers are denied, and it has no other: add the rule unix to allow", _fit(name), book.summary()
+            "access: %s: %s; Unix peers are denied, and it has no other: add the rule unix to allow",
+            _fit(name),
+            book.summary(),
         )
     else:
-        LOGGER.info("%s: %s; from %s", _fit(name), book.summary(), book.sources)
+        LOGGER.info("access: %s: %s; from %s", _fit(name), book.summary(), book.sources)
 
 
 def _fit(name: object) -> str:

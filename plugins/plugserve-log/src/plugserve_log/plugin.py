@@ -69,13 +69,15 @@ class Log:
         stream: IO[Any] | None = None,
     ) -> None:
         if path is not None and stream is not None:
-            raise ConfigurationError("log: path and stream are both given: remove one")
+            raise ConfigurationError("path and stream are both given: remove one", option="stream")
         if format not in ("auto", "human", "json"):
-            raise ConfigurationError(f"log: format is {format!r}: give 'auto', 'human' or 'json'")
+            raise ConfigurationError(f"format is {format!r}: give 'auto', 'human' or 'json'", option="format")
         if level not in LEVELS:
-            raise ConfigurationError(f"log: level is {level!r}: give one of {', '.join(map(repr, LEVELS))}")
+            raise ConfigurationError(f"level is {level!r}: give one of {', '.join(map(repr, LEVELS))}", option="level")
         if queue_size < 1:
-            raise ConfigurationError(f"log: queue_size is {queue_size}: give a number of lines, at least 1")
+            raise ConfigurationError(
+                f"queue_size is {queue_size}: give a number of lines, at least 1", option="queue_size"
+            )
         self._path = path
         self._stream = stream
         self._format = format

@@ -95,7 +95,7 @@ class FileSink:
         try:
             self._descriptor = self._open()
         except OSError as error:
-            raise ConfigurationError(f"log: cannot write to {self.path}: {_remedy(error)}") from error
+            raise ConfigurationError(f"cannot write to {self.path}: {_remedy(error)}", option="path") from error
         self._look()
 
     def _open(self) -> int:
@@ -237,9 +237,9 @@ def open_sink(path: str | Path | None, stream: IO[Any] | None) -> Sink:
     given = sys.stderr if stream is None else stream
     if given is None:
         # Started with 2>&-: number 2 may be a listening socket by now.
-        raise ConfigurationError("log: standard error is closed, so nobody would see the log: give path=...")
+        raise ConfigurationError("standard error is closed, so nobody would see the log: give the option path")
     if getattr(given, "closed", False):
-        raise ConfigurationError(f"log: {_name(given)} is closed: give path=... or an open stream")
+        raise ConfigurationError(f"{_name(given)} is closed: give the option path, or an open stream", option="stream")
     descriptor = _descriptor_of(given)
     if descriptor is None:
         return ObjectSink(given)
@@ -247,7 +247,7 @@ def open_sink(path: str | Path | None, stream: IO[Any] | None) -> Sink:
         given.flush()  # What was written before us comes before us.
         return StreamSink(descriptor)
     except OSError as error:
-        raise ConfigurationError(f"log: cannot write to {_name(given)}: {_remedy(error)}") from error
+        raise ConfigurationError(f"cannot write to {_name(given)}: {_remedy(error)}", option="stream") from error
 
 
 def _descriptor_of(stream: Any) -> int | None:
