@@ -70,10 +70,23 @@ def test_the_plugin_of_the_readme_is_a_package_with_its_two_blocks(
             "plugserve_quota/echo.py": handler,
         },
     )
-    command = next(line for block in _blocks("console") for line in block.splitlines() if "quota" in line)
+    command = next(line for block in _blocks("console") for line in block.splitlines() if "quota:" in line)
     words = command.removeprefix("$ plugserve serve ").replace("7007", "0").split()
     assert words[0] == "echo"
     server = serve("readme-echo", *words[1:], path=[site])
+    assert [server.talk(b"hello") for _ in range(4)] == [b"hello", b"hello", b"hello", b""]
+    assert server.stop() == (0, "")
+
+
+def test_the_plugin_of_the_readme_is_attached_from_its_file(tmp_path: Path, serve: Callable[..., Any]) -> None:
+    """`--with ./quota.py:Quota:limit=3` needs nothing but the file."""
+    plugin, handler = _blocks("python")[1], _blocks("python")[0].partition("\n\n\nwith ")[0] + "\n"
+    (tmp_path / "quota.py").write_text(plugin)
+    (tmp_path / "echo.py").write_text(handler)
+    command = next(line for block in _blocks("console") for line in block.splitlines() if "./quota.py" in line)
+    words = command.removeprefix("$ plugserve serve ").replace("7007", "0").replace("./", f"{tmp_path}/").split()
+    assert words[0] == "echo"
+    server = serve(f"{tmp_path}/echo.py:Echo", *words[1:])
     assert [server.talk(b"hello") for _ in range(4)] == [b"hello", b"hello", b"hello", b""]
     assert server.stop() == (0, "")
 

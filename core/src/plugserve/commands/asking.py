@@ -33,9 +33,9 @@ _OPTIONS = (
         "binds",
         multiple=True,
         metavar="ADDRESS",
-        help="Where to listen: tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, ..., or HOST:PORT for TCP. With one "
-        "handler, every --bind is its own; with several, one --bind each, in order. A handler with an @ADDRESS takes "
-        "none. Default: a free port on 127.0.0.1.",
+        help="Where to listen: tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, ...; for TCP also HOST:PORT, or PORT on "
+        "127.0.0.1. With one handler, every --bind is its own; with several, one --bind each, in order. A handler with "
+        "an @ADDRESS takes none. Default: a free port on 127.0.0.1.",
     ),
     click.option(
         "--engine",
