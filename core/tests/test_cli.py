@@ -164,7 +164,10 @@ def test_a_command_line_that_click_does_not_understand_is_a_usage_error() -> Non
     "words, told",
     [
         (["serv", "echo"], "No such command 'serv': did you mean 'serve'?"),
-        (["quux"], "No such command 'quux': serve, check, explain, "),
+        (["quux"], "No such command 'quux': there are serve, check, explain, "),
+        (["zzecho@7007"], "No such command 'zzecho@7007': write plugserve serve zzecho@7007"),
+        (["./echo.py:Echo"], "write plugserve serve ./echo.py:Echo"),
+        (["site.toml"], "write plugserve serve -c site.toml"),
         (["serve", "echo", "--port", "7007"], "No such option '--port': write --bind HOST:PORT"),
         (["check", "--host=::1", "echo"], "No such option '--host': write --bind HOST:PORT"),
         (["serve", "echo", "--drain", "x"], "'x' is not a valid number of seconds"),
@@ -173,7 +176,7 @@ def test_a_command_line_that_click_does_not_understand_is_a_usage_error() -> Non
         (["serve", "echo", "-c", "site.toml"], "HANDLER and -c do not go together: write it into the file."),
     ],
 )
-def test_what_people_try_first_is_told_what_to_write(words: list[str], told: str) -> None:
+def test_what_people_try_first_is_told_what_to_write(site: Path, words: list[str], told: str) -> None:
     """The words of other programs, and a slip of the finger, are answered with the right ones; the status is 2."""
     done = _run(*words)
     assert done.exit_code == 2

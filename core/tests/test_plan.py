@@ -408,6 +408,11 @@ def test_faults_come_in_the_order_of_the_files(planned: Callable[[str], Plan], f
         ({"binds": ["127.0.0.1:x"]}, "the port is 'x': write a number"),
         ({"plugins": ["./plan_app.py"]}, "plugin './plan_app.py': write ./plan_app.py:Watch or ./plan_app.py:"),
         ({"plugins": ["./none.py"]}, "plugin './none.py': there is no file "),
+        (
+            {"plugins": ["./plan_app.py:Files"]},
+            "plugin './plan_app.py:Files' is no plugin but a handler: name it where",
+        ),
+        ({"plugins": ["./plan_app.py:Watch:words"]}, "option 'words' (true): give a list"),
         ({"options": ["root=x"]}, "handler './plan_app.py:Echo' takes no options: leave 'root' out"),
     ],
 )
@@ -433,6 +438,14 @@ def test_a_file_without_its_class_is_told_which_classes_it_has(folder: Path) -> 
     ]
 
 
+def test_a_plugin_in_place_of_a_handler_is_told_where_it_belongs(folder: Path) -> None:
+    """Its class shows that it is one: it has a method that is marked as a hook."""
+    [line] = words("./plan_app.py:Watch").faults
+    assert line.startswith(
+        "handler './plan_app.py:Watch' is no handler but a plugin: write --with ./plan_app.py:Watch, or"
+    )
+
+
 def test_options_are_not_complained_of_where_the_addresses_are_wrong(folder: Path) -> None:
     """While nobody knows what is served, nothing is said of whose option it is."""
     plan = words("./plan_app.py:Echo", "./plan_app.py:Files", binds=["127.0.0.1:0"], options=["root=x"])
@@ -444,7 +457,7 @@ def test_an_address_that_is_given_to_two_handlers_names_both(folder: Path) -> No
     """On a command line there is no line number to name."""
     plan = words("./plan_app.py:Echo@7007", "./plan_app.py:Files@127.0.0.1:7007", options=["root=x"])
     [line] = plan.faults
-    assert line.startswith("tcp://127.0.0.1:7007 is there twice, for ./plan_app.py:Echo and for ./plan_app.py:Files: ")
+    assert line.startswith("tcp://127.0.0.1:7007 is there twice, for ./plan_app.py:Echo and ./plan_app.py:Files: ")
 
 
 def test_a_flag_is_no_number(folder: Path) -> None:

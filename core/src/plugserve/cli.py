@@ -39,10 +39,7 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         word = args[0]
         if word not in _COMMANDS and not word.startswith("-") and not ctx.resilient_parsing:
-            import difflib
-
-            near = difflib.get_close_matches(word, _COMMANDS, n=1)
-            ctx.fail(f"No such command '{word}': " + (f"did you mean '{near[0]}'?" if near else ", ".join(_COMMANDS)))
+            ctx.fail(f"No such command '{word}': {_instead_of(word)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -54,6 +51,21 @@ class _LazyGroup(click.Group):
                 said = f"No such option '{error.option_name}': write --bind HOST:PORT"
                 raise click.UsageError(said, error.ctx) from error
             raise
+
+
+def _instead_of(word: str) -> str:
+    """What to write in place of a word that is no command."""
+    import difflib
+
+    from .discovery import list_entries
+
+    if word.endswith(".toml"):
+        return f"write plugserve serve -c {word}"
+    name = word.partition("@")[0]
+    if ".py" in name or any(entry.name == name for entry in list_entries("handler")):
+        return f"write plugserve serve {word}"
+    near = difflib.get_close_matches(word, _COMMANDS, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(_COMMANDS)}"
 
 
 def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -320,6 +320,8 @@ def _convert(hint: Any, value: object, folder: str | None) -> Any:
     ):
         # For pydantic true is 1 and false 0. Who writes it means something else.
         raise ValueError("give a number")
+    if isinstance(value, bool) and _wants_many(hint) and not {bool, Any, object}.intersection(members):
+        raise ValueError("give a list")
     from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 
     # What pydantic knows no schema for (a class of the author's own) is checked to be an instance of it.

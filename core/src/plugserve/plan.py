@@ -284,7 +284,8 @@ def _plan(asked: Iterable[Asked], catalog: Catalog) -> Plan:
                 if hasattr(other, "line"):
                     said = f"{text} is there also in {other.where}, for {handler}"
                 else:
-                    said = f"{text} is there twice, for {handler} and for {one.handler}"
+                    both = f"both times for {handler}" if handler == one.handler else f"for {handler} and {one.handler}"
+                    said = f"{text} is there twice, {both}"
                 plan.faults.append(one.bind_spot.says(f"{said}: each listener needs an address of its own"))
             addresses[text] = one.bind_spot, one.handler
         if listener is not None:
@@ -371,6 +372,8 @@ class _Planner:
                 text = f"there is another plugin {one.name!r} here, in {found[one.name].spot.where}: remove one, or "
                 self.faults.append(one.spot.at("use").says(f'{text}give this one a name with as = "NAME"'))
                 continue
+            if self.attempt(partial(_check_plugin, entry, factory), one.spot.at("use")) is None:
+                continue
             make = partial(build, factory, one.options, what=entry.label, folder=self.asked.folder)
             instance = self.attempt(make, one.spot, one.options)
             found[one.name] = PlannedPlugin(one.name, entry, factory, instance, make, one.options, one.spot)
@@ -434,11 +437,25 @@ def _check_engine(entry: Entry, engine: Any) -> None:
         raise ConfigurationError(f"{entry.label} is no engine: name a mix-in class, such as plugserve:ThreadingMixIn")
 
 
+def _check_plugin(entry: Entry, plugin: Any) -> bool:
+    """Refuse a handler: its parameters would be taken for options that are missing.
+
+    Errors: `ConfigurationError`.
+    """
+    from .handlers import BaseRequestHandler, ModernHandler
+
+    if isinstance(plugin, type) and issubclass(plugin, (BaseRequestHandler, ModernHandler)):
+        raise ConfigurationError(f"{entry.label} is no plugin but a handler: name it where a handler is named")
+    return True
+
+
 def _check_handler(entry: Entry, handler: Any) -> None:
     """Refuse what cannot be called as a handler is.
 
     Errors: `ConfigurationError`.
     """
+    from .hookspecs import PROJECT
+
     try:
         signature = inspect.signature(handler)
     except (TypeError, ValueError):
@@ -446,6 +463,12 @@ def _check_handler(entry: Entry, handler: Any) -> None:
     try:
         signature.bind(*_HANDLER_ARGUMENTS)
     except TypeError as error:
+        # What `hookimpl` leaves on a method (pluggy, `HookimplMarker`).
+        if isinstance(handler, type) and any(
+            hasattr(inspect.getattr_static(handler, name), f"{PROJECT}_impl") for name in dir(handler)
+        ):
+            said = f'{entry.label} is no handler but a plugin: write --with {entry.name}, or use = "{entry.name}"'
+            raise ConfigurationError(f"{said} in a [[listen.plugin]]") from error
         raise ConfigurationError(
             f"{entry.label} is no handler: it cannot be called with ({', '.join(_HANDLER_ARGUMENTS)}): {error}; derive "
             f"it from plugserve.CoroutineHandler, or from another of the handler classes"
