@@ -38,7 +38,12 @@ def exits() -> str:
         for (owner, name), lines in documented.items()
         if not owner and isinstance(getattr(exits_module, name), int)
     }
-    rows |= {0: "All went well; a server was stopped by a signal.", 2: "A command line that cannot be understood."}
+    rows |= {
+        0: "All went well; a server was stopped by a signal.",
+        2: "A command line that cannot be understood.",
+        130: "A second Ctrl-C (SIGINT) ended a server at once: 128 and the number of the signal.",
+        143: "A second SIGTERM did, or a second signal of any kind where listeners run in processes of their own.",
+    }
     lines = ["| status | means |", "|---|---|"]
     lines += [f"| {status} | {rows[status]} |" for status in sorted(rows)]
     return "\n".join(lines)

@@ -22,8 +22,8 @@ __all__ = ["adopt"]
     "plugins",
     multiple=True,
     metavar="PLUGIN,...",
-    help="Plugins for every server, outermost first: NAME, NAME:FLAG or NAME:KEY=VALUE, and more KEY=VALUE behind "
-    "commas.",
+    help="Plugins for every server, in the order in which a request meets them: NAME, NAME:FLAG or NAME:KEY=VALUE, and "
+    "more KEY=VALUE behind commas.",
     shell_complete=complete_plugins,
 )
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] PROGRAM [ARGUMENT]...")

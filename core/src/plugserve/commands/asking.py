@@ -50,7 +50,8 @@ _OPTIONS = (
         "plugins",
         multiple=True,
         metavar="PLUGIN,...",
-        help="Plugins, outermost first: NAME, NAME:FLAG or NAME:KEY=VALUE, and more KEY=VALUE behind commas.",
+        help="Plugins, in the order in which a request meets them: NAME, NAME:FLAG or NAME:KEY=VALUE, and more "
+        "KEY=VALUE behind commas.",
         shell_complete=complete_plugins,
     ),
     click.option(
