@@ -816,6 +816,10 @@ class Connection:
                 nearest = (self.waiting + self.limits.first_byte, "the peer said nothing in time")
             elif self.limits.idle is not None:
                 nearest = (self.waiting + self.limits.idle, "the peer was idle for too long")
+        if self.draining and self.blocks and (end := self.server.draining) is not None:
+            # Where the loop itself is what handles, nobody else can end it.
+            if nearest is None or end < nearest[0]:
+                nearest = (end, "the server's drain deadline passed")
         if self.deadline is not None and (nearest is None or self.deadline < nearest[0]):
             what = "the layers did not finish in time" if self.budget is not None else "the request took too long"
             return self.deadline, what

@@ -55,7 +55,7 @@ def handle_here(c: Connection) -> None:
             _wait_here(c, operation)
             operation = c.resume()
     finally:
-        if watched:
+        if watched or c.draining:
             watchdog().unwatch(c)
     if c.strayed:
         _end_stray(c)

@@ -31,6 +31,7 @@ from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
 from .poller import make_poller
 from .table import RequestTable, UnfinishedRequest
+from .watchdog import watchdog
 
 if TYPE_CHECKING:
     from typing import Self
@@ -71,6 +72,8 @@ class BaseServer:
     method if it has one, is given them to refuse what makes no sense."""
     shares_memory = True
     """Whether requests are handled in the server's own process."""
+    handles_inline = True
+    """Whether requests are handled in the loop's own thread, which does nothing else meanwhile."""
     handles_on_front = False
     """Whether coroutine and protocol handlers run on the server's own loop."""
     delivers_out_of_band = False
@@ -356,6 +359,7 @@ class BaseServer:
         """
         if drain is not None:
             self.__drain = drain
+            self._core_drain_inline(drain)
         self.__shutdown_request = True
         if self._core_process != os.getpid() or threading.get_ident() in self._core_fronts:
             return  # in a child the loop is the parent's; in the loop's own thread waiting would be for ever
@@ -363,20 +367,31 @@ class BaseServer:
 
     def _core_drain(self, front: Front, seconds: float) -> None:
         """Finish what was accepted, until the deadline."""
-        deadline = self.clock() + seconds
+        deadline = self.draining if self.draining is not None else self.clock() + seconds
+        self.draining = deadline
         if self.is_stream and self.fileno() >= 0:
             self._core_serve_backlog(front)
         front.stop_listening()
-        self.draining = deadline
         for c in list(self._core_requests.values()):
-            self._core_say_goodbye(c, deadline)
+            if not c.draining:
+                self._core_say_goodbye(c, deadline)
         while self._core_requests and (left := deadline - self.clock()) > 0:
-            # Requests at places of their own tell nobody when they end, so look again now and then.
-            self._core_turn(front, min(left, 0.02))
+            # Whoever ends the last request at a place of its own wakes the loop (`_core_forget`); of children some
+            # systems cannot tell.
+            self._core_turn(front, min(left, 0.5))
         for c in list(self._core_requests.values()):
             c.abort(ShuttingDown("the server's drain deadline passed"))
         self._core_turn(front, 0)
         self.draining = None
+
+    def _core_drain_inline(self, seconds: float) -> None:
+        """Begin the drain of a request that is handled in the loop's own thread: the loop cannot before it has ended."""
+        for c in list(self._core_requests.values()):
+            if c.blocks and self.handles_inline and c.state == HANDLING:
+                self.draining = deadline = self.clock() + seconds
+                self._core_say_goodbye(c, deadline)
+                if self.real_time:
+                    watchdog().watch(c)
 
     def _core_say_goodbye(self, c: Connection, deadline: float) -> None:
         """Ask one request to come to its end."""
@@ -686,6 +701,9 @@ class BaseServer:
         """Its socket is closed: out of the table."""
         self._core_requests.remove(c)
         c.cut()
+        if self.draining is not None and not self._core_requests:
+            for front in list(self._core_fronts.values()):
+                front.poller.wake()
 
     def _core_drop(self, c: Connection, closing: Callable[..., Any] | None = None) -> None:
         """End a life that will not be resumed: its `finally` clauses run, its socket is closed."""

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .background import Background
+from .connection import CLOSED
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -48,6 +49,9 @@ class Watchdog(Background):
                 self._look(connection)
 
     def _look(self, connection: Connection) -> None:
+        if connection.state == CLOSED:
+            self.unwatch(connection)  # it ended while somebody set out to watch it
+            return
         limit = connection.time_limit()
         if limit is not None and limit[0] <= connection.server.clock():
             connection.expire(limit[1])
