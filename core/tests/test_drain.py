@@ -104,8 +104,10 @@ def test_an_idle_client_hears_the_farewell_of_its_protocol(engine: str, handler:
     with _served(engine, handler, ends) as server:
         with socket.create_connection(server.server_address, timeout=PATIENCE) as client:
             assert client.recv(100) == b"welcome\n"
-            server.shutdown(drain=3600)
+            stopping = threading.Thread(target=server.shutdown, kwargs={"drain": 3600})
+            stopping.start()
             assert _rest(client) == b"farewell\n"
+        stopping.join(PATIENCE)
     assert ends.seen == [("ok", "finished")]
 
 
@@ -114,11 +116,13 @@ def test_an_idle_client_hears_the_farewell_of_its_protocol(engine: str, handler:
 def test_who_does_not_come_to_an_end_is_ended_at_the_deadline(engine: str, handler: type) -> None:
     """The client sees the end of its connection, and the request counts as aborted."""
     ends = Ends()
-    with _served(engine, handler, ends) as server:
-        with socket.create_connection(server.server_address, timeout=PATIENCE) as client:
-            assert client.recv(100) == b"welcome\n"
-            server.shutdown(drain=0.05)
-            assert _rest(client) in (b"", b"farewell\n")
+    with (
+        _served(engine, handler, ends) as server,
+        socket.create_connection(server.server_address, timeout=PATIENCE) as client,
+    ):
+        assert client.recv(100) == b"welcome\n"
+        server.shutdown(drain=0.05)
+        assert _rest(client) in (b"", b"farewell\n")
     [(outcome, reason)] = ends.seen
     if handler is Deaf:
         assert outcome == "aborted"

@@ -47,6 +47,7 @@ from .hookspecs import hookimpl
 from .internet import TCPServer, UDPServer
 from .limits import Limits
 from .multiplexing import MultiplexingMixIn
+from .outgoing import Outgoing
 from .pool import ThreadPoolMixIn
 from .server import BaseServer, SynchronousMixIn
 from .table import UnfinishedRequest
@@ -74,6 +75,7 @@ __all__ = [
     "MultiplexingMixIn",
     "MultiplexingTCPServer",
     "MultiplexingUDPServer",
+    "Outgoing",
     "PeerError",
     "PluginError",
     "PlugserveError",

@@ -15,6 +15,7 @@ import itertools
 import socket
 import types
 from collections.abc import Generator
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .front import Front
     from .hooks import Hooks
     from .limits import Limits
+    from .outgoing import Outgoing
     from .server import BaseServer
     from .transform import Transform
 
@@ -50,6 +52,9 @@ HANDLING: Final = "handling"
 DONE: Final = "handled"
 CLOSING: Final = "closing"
 CLOSED: Final = "closed"
+
+_LOOK_AGAIN: Final = 0.05
+"""Seconds after which a thread that waits for `wake()` looks whether it has been called."""
 
 _numbers = itertools.count(1)
 
@@ -76,6 +81,7 @@ class Connection:
         "_transforms",
         "_unread",
         "accepted_at",
+        "awaits",
         "away",
         "blocks",
         "budget",
@@ -101,6 +107,7 @@ class Connection:
         "offloaded",
         "operation",
         "outcome",
+        "outgoing",
         "output_closed",
         "parked",
         "peer_address",
@@ -163,6 +170,10 @@ class Connection:
         self.torn_down = False
         self.draining = False
         self.waiting: float | None = None
+        self.awaits: tuple[tuple[Connection, int], ...] | None = None
+        """What the suspended life waits for, where that is not just this connection."""
+        self.outgoing: list[Outgoing] | None = None
+        """The connections that its handler has made."""
         self.offloaded: tuple[bool, Any] | None = None
         self.deadline: float | None = None
         self.wake_at: float | None = None
@@ -529,7 +540,9 @@ class Connection:
         self.waiting = self.server.clock()
         self.operation = operation
         try:
-            yield operation
+            # Asked only now: an abort that finds no operation wakes nobody, and one that finds it does.
+            if self._abort is None:
+                yield operation
         except GeneratorExit:
             # Raised here, and not by anybody's code: the life itself is being thrown away.
             self.torn_down = True
@@ -546,6 +559,68 @@ class Connection:
                 self._abort = DeadlineExceeded(f"the peer is slower than {rate:g} bytes a second")
                 self._raise_abort()
 
+    def wait_for_any(self, awaits: tuple[tuple[Connection, int], ...]) -> Step:
+        """Suspend the life until one of several connections, its own or those it has made, can go on."""
+        self.awaits = awaits
+        try:
+            yield from self._wait(READ if any(operation == READ for _, operation in awaits) else WRITE)
+        finally:
+            self.awaits = None
+
+    until_any = types.coroutine(wait_for_any)
+
+    async def connect(self, address: Any, *, timeout: float = 10.0) -> Outgoing:
+        """Open a stream to somebody else, on every engine, without holding up anybody.
+
+        Parameters:
+            address: `(host, port)`, or the path of a Unix socket.
+            timeout: seconds in all.
+
+        Returns: a connection with the same methods. It belongs to this request, which closes it at its end.
+        Errors: `TimeoutError`; `OSError`, such as `ConnectionRefusedError`, of the last address that was tried;
+            `socket.gaierror` for a name that is not known.
+        """
+        from .outgoing import connect
+
+        return await connect(self, address, timeout)
+
+    async def relay(self, other: Outgoing) -> tuple[int, int]:
+        """Pass everything on between this client and another connection, both ways, until both streams have ended.
+
+        The end of one direction is passed on as such, and the other goes on. Neither side can make data pile up: of
+        what it does not take no more than `Limits.high_water` and one piece is kept.
+
+        Returns: bytes passed to `other`, and bytes passed back.
+        Errors: as `read`, of either.
+        """
+        from .outgoing import relay
+
+        return await relay(self, other)
+
+    def post(self, data: bytes) -> None:
+        """Send to this client from outside of its own handler: from another request's, or from any thread.
+
+        It goes out between two writes of the handler. A client that has more than `Limits.output` bytes waiting for it
+        is cut off; one that has gone already is passed over.
+
+        Errors: `PlugserveError` where a thread of its own handles the request behind a transform, which cannot be
+            shared.
+        """
+        front = self.front
+        if self.state == CLOSED or self.output_closed:
+            return
+        if not self.blocks and front is not None:
+            front.call_soon(partial(front.post, self, bytes(data)))
+        elif self._transforms or self.channel is None:
+            raise PlugserveError("post: a request behind a transform is written to by its own thread alone")
+        else:
+            try:
+                self.channel.send(data)
+            except OSError:
+                pass  # its own thread will see that, too
+            else:
+                self.total_out += len(data)
+
     @types.coroutine
     def sleep(self, seconds: float) -> Generator[int, None, None]:
         """Let `seconds` pass, without holding up anybody else."""
@@ -558,6 +633,25 @@ class Connection:
                 yield from self._wait(SLEEP)
             finally:
                 self.wake_at = None
+
+    @types.coroutine
+    def wait_for_wake(self, seconds: float | None = None) -> Generator[int, None, None]:
+        """Wait until `wake()`, at most `seconds`; it may come back earlier."""
+        if self._abort is not None:
+            self._raise_abort()
+        if self.blocks:
+            # Nothing but the socket wakes a thread there, so it looks again now and then.
+            seconds = _LOOK_AGAIN if seconds is None else min(seconds, _LOOK_AGAIN)
+        self.wake_at = None if seconds is None else self.server.clock() + seconds
+        try:
+            yield from self._wait(SLEEP)
+        finally:
+            self.wake_at = None
+
+    def wake(self) -> None:
+        """End a `wait_for_wake`. From any thread."""
+        if self.operation == SLEEP and not self.blocks:
+            self.server._core_resume_soon(self)
 
     @types.coroutine
     def wait_readable(self, seconds: float | None = None) -> Generator[int, None, bool]:
@@ -617,6 +711,20 @@ class Connection:
         if not succeeded:
             raise result
         return result
+
+    async def offload_to_process(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call something that computes in another process, on every engine: in one of as many as there are processors,
+        or right here where the request has a process of its own.
+
+        Parameters:
+            function: one that `pickle` can send: of a module, not of another function.
+            arguments: likewise.
+
+        Returns what it returns; raises what it raises, and `concurrent.futures.BrokenExecutor` if the process died.
+        """
+        if self.away:
+            return function(*arguments)
+        return await self.offload(self.server._core_processes.call, function, *arguments)
 
     @types.coroutine
     def wait_arrival(self, seconds: float | None) -> Generator[int, None, None]:
@@ -856,6 +964,10 @@ class Connection:
         self._output = None
         self._unread = b""
         self._transforms = None
+        if self.outgoing:
+            outgoing, self.outgoing = self.outgoing, None
+            for other in outgoing:
+                other.close()
 
     def release(self) -> None:
         """Nobody will be told of this request again: the last cycle goes."""

@@ -21,7 +21,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .connection import CLOSED, HANDLED, MOVE, MOVED, OFFLOAD, QUEUED, READ, WRITE, Connection
-from .errors import RequestRejected
+from .errors import PlugserveError, RequestRejected
+from .outgoing import Outgoing
 from .poller import LISTENER, READABLE, WRITABLE
 from .waiting import refuse
 
@@ -105,6 +106,8 @@ class Front:
                 self._ready(data, events)
             elif data is LISTENER:
                 accepting = True
+            elif isinstance(data, Outgoing):
+                self._ready_outside(data, events)
             else:
                 data()
         if self._calls:
@@ -295,9 +298,34 @@ class Front:
         self._set_timer(c)
 
     def _watch(self, c: Connection, operation: int) -> None:
+        if c.outgoing:
+            self._watch_all(c, operation)
+            return
         mask = READABLE if operation == READ else 0
         if operation == WRITE or (c.buffered and operation != OFFLOAD):
             mask |= WRITABLE
+        if mask != c.interest:
+            self._set_interest(c, mask)
+
+    def _watch_all(self, c: Connection, operation: int) -> None:
+        """Watch for what the life awaits of several connections. What it does not await just now stays registered until
+        it happens, since a handler that speaks to its client and to another by turns would change that all the time."""
+        for one in (c, *(c.outgoing or ())):
+            mask = self._awaited(c, one, operation)
+            if one.buffered and operation != OFFLOAD:
+                mask |= WRITABLE
+            if mask & ~one.interest:
+                self._set_interest(one, mask | one.interest)
+
+    def _awaited(self, c: Connection, one: Connection, operation: int) -> int:
+        """What the life of `c` awaits of one of its connections."""
+        mask = 0
+        for which, what in c.awaits or ((c, operation),):
+            if which is one:
+                mask |= READABLE if what == READ else WRITABLE if what == WRITE else 0
+        return mask
+
+    def _set_interest(self, c: Connection, mask: int) -> None:
         if mask == c.interest:
             return
         assert c.channel is not None, "a parked request has a channel"
@@ -324,6 +352,10 @@ class Front:
     def leave(self, c: Connection) -> None:
         """Stop watching a request's descriptor, before it is handed over or closed."""
         self._release(c)
+        for other in c.outgoing or ():
+            if other.interest:
+                self.poller.unregister(other.watched_fd)
+                other.interest = 0
         if c.interest:
             # By the number it was registered with: the socket may be closed already, and the number reused.
             self.poller.unregister(c.watched_fd)
@@ -331,6 +363,9 @@ class Front:
 
     def part(self, c: Connection) -> None:
         """Stop watching a request's descriptor, which will be closed at once."""
+        if c.outgoing:
+            self.leave(c)
+            return
         self._release(c)
         self.poller.forget(c.watched_fd)
         c.interest = 0
@@ -344,6 +379,9 @@ class Front:
         if not c.parked:
             return
         operation = c.operation
+        if c.outgoing:
+            self._ready_outside(c, events)
+            return
         if events & WRITABLE and c.buffered:
             try:
                 c._flush()
@@ -358,6 +396,34 @@ class Front:
             self.advance(c)
         else:
             self._watch(c, operation)
+
+    def _ready_outside(self, one: Connection, events: int) -> None:
+        """Something has happened on one of several connections of a request."""
+        c = one.owner if isinstance(one, Outgoing) else one
+        if events & WRITABLE and one.buffered:
+            try:
+                one._flush()
+            except OSError as exception:
+                one.abort(exception)
+        awaited = self._awaited(c, one, c.operation)
+        if not c.parked or not awaited & events:
+            self._set_interest(one, (awaited if c.parked else 0) | (WRITABLE if one.buffered else 0))
+        else:
+            self.advance(c)
+
+    def post(self, c: Connection, data: bytes) -> None:
+        """Send what somebody else has for a client; see `Connection.post`."""
+        if c.state == CLOSED or c.output_closed or c.channel is None:
+            return
+        if c.blocks:
+            c.post(data)  # it has moved meanwhile
+            return
+        try:
+            c.write(data)
+        except (OSError, PlugserveError) as exception:
+            c.abort(exception)
+        if c.parked:
+            self._watch(c, c.operation)
 
     def resume_soon(self, c: Connection) -> None:
         """Resume a parked request, from any thread."""

@@ -216,6 +216,8 @@ class ProtocolHandler(ModernHandler):
     _timer: float | None = None
     _in_call = False
     _ending = False
+    _paused = False
+    _beside: tuple[Callable[..., Any], tuple[Any, ...], Callable[[Any], bytes | None]] | None = None
 
     def opened(self) -> bytes | None:
         """The connection is there. Returns what to send first."""
@@ -252,15 +254,53 @@ class ProtocolHandler(ModernHandler):
         self._timer = None if seconds is None else self.connection.server.clock() + seconds
         self.connection.feeder = None
 
+    def offload(
+        self, function: Callable[..., Any], *arguments: Any, then: Callable[[Any], bytes | None] | None = None
+    ) -> None:
+        """Have something that blocks or computes called beside, once the call that runs now has returned.
+
+        Parameters:
+            function: what to call, as with `Connection.offload`. What it raises ends the request as if `receive` did.
+            arguments: for it.
+            then: called with what it returns; returns what to send. Until then nothing new is received.
+
+        Errors: `PlugserveError` while an earlier one is under way.
+        """
+        if self._beside is not None:
+            raise PlugserveError("offload: an earlier one is under way: continue in its then()")
+        self._beside = (function, arguments, then or _nothing)
+        self.connection.feeder = None
+
+    def pause(self) -> None:
+        """Receive nothing more until `resume()`: what the peer sends stays with the kernel, and holds the peer up."""
+        self._paused = True
+        self.connection.feeder = None
+
+    def resume(self) -> None:
+        """Receive again. From the thread that runs this handler, or the loop's."""
+        if self._paused:
+            self._paused = False
+            self.connection.wake()
+
     async def _live(self) -> None:
         connection = self.connection
         try:
             self._call(self.opened)
+            if self._beside is not None:
+                await self._wait_beside()
             if not connection.server.is_stream:
                 # An empty datagram is one, too: some protocols ask with it (RFC 868).
                 self._call(self.receive, await connection.read())
+                while self._beside is not None:
+                    await self._wait_beside()
                 return
             while not connection.output_closed:
+                if self._beside is not None:
+                    await self._wait_beside()
+                    continue
+                if self._paused:
+                    await self._stay_paused()
+                    continue
                 if self._timer is not None:
                     left = self._timer - connection.server.clock()
                     if left <= 0:
@@ -278,9 +318,30 @@ class ProtocolHandler(ModernHandler):
                     self._call(self.receive, data)
                 elif not connection.output_closed:
                     self._call(self.eof)
+                    while self._beside is not None:
+                        await self._wait_beside()
                     break
         finally:
             self.closed()
+
+    async def _wait_beside(self) -> None:
+        """Do what `offload` was told, then go on."""
+        assert self._beside is not None, "it is asked before"
+        function, arguments, then = self._beside
+        result = await self.connection.offload(function, *arguments)
+        self._beside = None
+        self._call(then, result)
+
+    async def _stay_paused(self) -> None:
+        """Wait for `resume`, `close` or the timer."""
+        connection = self.connection
+        while self._paused and not connection.output_closed:
+            left = None if self._timer is None else self._timer - connection.server.clock()
+            if left is not None and left <= 0:
+                self._timer = None
+                self._call(self.timer_expired)
+            else:
+                await connection.wait_for_wake(left)
 
     def _fed(self, data: bytes) -> bytes | None:
         """`receive`, while the connection sends what it returns."""
@@ -292,7 +353,7 @@ class ProtocolHandler(ModernHandler):
             if self._ending:
                 self.connection.feeder = None
 
-    def _call(self, method: Callable[..., bytes | None], *arguments: bytes) -> None:
+    def _call(self, method: Callable[..., bytes | None], *arguments: Any) -> None:
         """Call one of the methods above, send what it returns, and close if it asked for that."""
         self._in_call = True
         try:
@@ -329,6 +390,10 @@ class ProtocolHandler(ModernHandler):
     def was_closed(self) -> bool:
         """Whether `close()` has been called."""
         return self.connection.output_closed
+
+
+def _nothing(result: Any) -> None:
+    """What comes of a call beside that nobody waits for."""
 
 
 class _BareConnection:

@@ -299,7 +299,7 @@ async def _part(c: Connection) -> None:
 def _end(c: Connection) -> None:
     """Call the server's own closing method, and make the facts final even if it fails."""
     server = c.server
-    if c.interest and c.front is not None:
+    if (c.interest or c.outgoing) and c.front is not None:
         c.front.part(c)
     try:
         if c.hooks.connection_closed or c.hooks.request_rejected or c.away:

@@ -139,18 +139,39 @@ def _wait_here(c: Connection, operation: int) -> None:
     if c.channel is None or not c.server.is_stream:
         if timeout is not None:
             sleep(timeout)
-    elif hasattr(select, "poll"):
-        poll = select.poll()
-        # For SLEEP no event is asked for: POLLHUP and POLLERR come unasked, so an abort still wakes it (poll(2)).
-        poll.register(c.channel.fileno(), {READ: select.POLLIN, WRITE: select.POLLOUT}.get(operation, 0))
-        # Rounded up: waking early would only mean waiting again.
-        poll.poll(None if timeout is None else int(timeout * 1000) + 1)
     else:
-        reading = [c.channel] if operation == READ else []
-        writing = [c.channel] if operation == WRITE else []
+        awaits = c.awaits or ((c, operation),)
+        reading = [one.channel.fileno() for one, what in awaits if what == READ and one.channel is not None]
+        writing = [one.channel.fileno() for one, what in awaits if what == WRITE and one.channel is not None]
+        _wait_for_any(c, reading, writing, timeout)
+    if limit is not None and limit[0] <= c.server.clock():
+        c.expire(limit[1])
+
+
+def _wait_for_any(c: Connection, reading: list[int], writing: list[int], timeout: float | None) -> None:
+    """Wait until one of these descriptors is ready, or the connection was aborted."""
+    if not hasattr(select, "poll"):
         if reading or writing:
             select.select(reading, writing, [], timeout)
         else:
             sleep(timeout or 0.0)
-    if limit is not None and limit[0] <= c.server.clock():
-        c.expire(limit[1])
+        return
+    assert c.channel is not None, "what waits has a channel"
+    own = c.channel.fileno()
+    # Of the client's own socket no event need be asked for: POLLHUP and POLLERR come unasked, so an abort, which shuts
+    # it down, wakes this in any case (poll(2)).
+    masks = {own: 0}
+    for fd in reading:
+        masks[fd] = masks.get(fd, 0) | select.POLLIN
+    for fd in writing:
+        masks[fd] = masks.get(fd, 0) | select.POLLOUT
+    poll = select.poll()
+    for fd, mask in masks.items():
+        poll.register(fd, mask)
+    # Rounded up: waking early would only mean waiting again.
+    patience = None if timeout is None else int(timeout * 1000) + 1
+    ready = poll.poll(patience)
+    if [fd for fd, _ in ready] == [own] and not masks[own] and len(masks) > 1 and c.aborted is None:
+        # The client has gone while something else is awaited: that can be told when it is read from or written to.
+        poll.unregister(own)
+        poll.poll(patience)

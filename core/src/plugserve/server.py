@@ -30,6 +30,7 @@ from .limits import Limits
 from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
 from .poller import make_poller
+from .processes import Processes
 from .table import RequestTable, UnfinishedRequest
 from .watchdog import watchdog
 
@@ -132,6 +133,7 @@ class BaseServer:
         self._core_exhausted = False
         self._core_listener_error: OSError | None = None
         self._core_lock = threading.Lock()
+        self._core_processes = Processes()
         self._core_process = os.getpid()
         self.__stop = False
         self.__drain: float | None = None
@@ -385,7 +387,7 @@ class BaseServer:
         self.draining = None
 
     def _core_drain_inline(self, seconds: float) -> None:
-        """Begin the drain of a request that is handled in the loop's own thread: the loop cannot before it has ended."""
+        """Begin the drain of a request that is handled in the loop's own thread: the loop itself cannot yet."""
         for c in list(self._core_requests.values()):
             if c.blocks and self.handles_inline and c.state == HANDLING:
                 self.draining = deadline = self.clock() + seconds
@@ -436,6 +438,7 @@ class BaseServer:
             front.poller.wake()
         for front in spares:
             self._core_close_front(front)
+        self._core_processes.close()
         self._core_stopped()
 
     def _core_release_listener(self) -> None:
