@@ -52,31 +52,31 @@ class ToyCipher:
 
     def __init__(self, key: int) -> None:
         self.ended = False
-        self._key = key
+        self._table = bytes(byte ^ key for byte in range(256))
         self._buffer = b""
 
     def feed(self, raw: bytes) -> bytes:
         if not raw:
             self.ended = True
             raise EndOfStream("the cipher's stream was cut off")
-        self._buffer += raw
-        plain = b""
-        while self._buffer and not self.ended:
-            size = self._buffer[0]
-            if size == 0:
+        data = self._buffer + raw
+        plain = []
+        start = 0
+        while start < len(data) and not self.ended:
+            end = start + 1 + data[start]
+            if end == start + 1:
                 self.ended = True
-            elif len(self._buffer) <= size:
+            elif len(data) < end:
                 break
-            plain += bytes(byte ^ self._key for byte in self._buffer[1 : size + 1])
-            self._buffer = self._buffer[size + 1 :]
-        return plain
+            plain.append(data[start + 1 : end].translate(self._table))
+            start = end
+        self._buffer = data[start:]
+        return b"".join(plain)
 
     def encode(self, plain: bytes) -> bytes:
-        frames = b""
-        for start in range(0, len(plain), 255):
-            part = plain[start : start + 255]
-            frames += bytes([len(part)]) + bytes(byte ^ self._key for byte in part)
-        return frames
+        plain = bytes(plain).translate(self._table)
+        parts = (plain[start : start + 255] for start in range(0, len(plain), 255))
+        return b"".join(bytes([len(part)]) + part for part in parts)
 
     def pending(self) -> bytes:
         return b""
