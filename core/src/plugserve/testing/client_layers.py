@@ -141,3 +141,4 @@ OWN_LAYERS: Final = (
     LayerPair("header", HeaderLayer, HeaderClient),
     LayerPair("cipher", CipherLayer, CipherClient, exact=False),
 )
+"""The kit's own: one that changes the facts, one that changes the bytes."""

@@ -50,6 +50,7 @@ __all__ = [
     "Difference",
     "LayerPair",
     "Observation",
+    "Outcome",
     "Stage",
     "assert_same",
     "at_random",
@@ -170,7 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Run every installed dialogue on every installed engine, and compare with the engine sync.",
     )
     parser.add_argument("--engine", action="append", help="only this engine; may be given again")
-    parser.add_argument("--handler", action="append", help="only dialogues of this name; may be given again")
+    parser.add_argument(
+        "--handler",
+        action="append",
+        help="only dialogues of this name, such as lines, simple:echo, or simple for all of these; may be given again",
+    )
     parser.add_argument("--plugin", action="append", help="only stacks with this layer or plugin; may be given again")
     parser.add_argument("--every-cut", action="store_true", help="cut short inputs at each byte on every engine")
     parser.add_argument("--seeds", type=int, default=2, help="how many random cuttings (2)")
@@ -182,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stacks = stacks_of(_chosen_pairs(given.plugin, pairs).values())
         names = _chosen("engine", given.engine, list(engines))
-        wanted = _chosen("handler", given.handler, list(dict.fromkeys(dialogue.name for dialogue in dialogues)))
+        dialogues = _chosen_dialogues(given.handler, dialogues)
     except PlugserveError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -195,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for outcome in outcomes(
         cases(
             engines=names,
-            dialogues=[dialogue for dialogue in dialogues if dialogue.name in wanted],
+            dialogues=dialogues,
             stacks=stacks,
             every_cut=every_cut,
             seeds=given.seeds,
@@ -221,9 +226,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _chosen(what: str, given: list[str] | None, there: list[str]) -> list[str]:
     for name in given or ():
-        if name not in there:
+        # An engine that is not installed is named by its class, `file.py:MixIn`.
+        if name not in there and not (what == "engine" and ":" in name):
             raise PlugserveError(f"there is no {what} '{name}' to try: use one of {', '.join(there)}")
     return given or there
+
+
+def _chosen_dialogues(given: list[str] | None, there: list[Dialogue]) -> list[Dialogue]:
+    """Those of the names, and those of the entry points that are named."""
+    known = dict.fromkeys(name for each in there for name in (each.name, each.name.partition(":")[0]))
+    names = _chosen("handler", given, list(known))
+    return [each for each in there if each.name in names or each.name.partition(":")[0] in names]
 
 
 def _chosen_pairs(given: list[str] | None, pairs: dict[str, LayerPair]) -> dict[str, LayerPair]:
