@@ -17,6 +17,7 @@ import pytest
 
 import plugserve
 from plugserve import errors, exits, hookspecs
+from plugserve.discovery import GROUPS
 from plugserve.hookspecs import PARAMETERS, SPECS
 
 pytest.importorskip("sphinx", reason="the group `docs` is not installed: only `make test` builds the documentation")
@@ -128,7 +129,7 @@ def test_every_handler_plugin_and_engine_is_described_with_its_options(built: Pa
     for file in ROOT.glob("*/**/pyproject.toml"):
         project = tomllib.loads(file.read_text("utf-8")).get("project", {})
         for group, points in project.get("entry-points", {}).items():
-            for name in points if group.startswith("plugserve.") and "templates" not in file.parts else ():
+            for name in points if group in GROUPS.values() and "templates" not in file.parts else ():
                 assert f'id="{group.removeprefix("plugserve.").removesuffix("s")}-{name}"' in page
     for row in re.findall(r"<tr[^>]*>(.*?)</tr>", page, re.DOTALL):
         cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
