@@ -1,5 +1,6 @@
 """The test kit: servers without sockets under a virtual clock, one server on any engine, a recorder of hooks.
 
+`plugserve.testing.matrix` tries every style of handler on every engine through stacks of layers.
 `plugserve.testing.drift` has the pytest fixture that looks for what a test left behind; nothing else here needs pytest.
 """
 

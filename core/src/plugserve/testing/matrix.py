@@ -143,7 +143,9 @@ def outcomes(wanted: Iterable[Case], *, patience: float = PATIENCE) -> Iterator[
 def _unexpected(case: Case, seen: Observation) -> str:
     """What differs from what the dialogue itself says."""
     expects = case.dialogue.expects
-    if expects is None:
+    # A plugin that only votes may refuse whom it likes, as long as it does so everywhere.
+    voted_out = seen.facts.get("outcome") == "rejected" and any(pair.client is None for pair in case.layers)
+    if expects is None or voted_out:
         return ""
     wanted = expects if isinstance(expects, bytes) else tuple(expects)
     return differences(seen, replace(seen, label="what the dialogue expects", transcript=wanted))

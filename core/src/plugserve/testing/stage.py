@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import socket
 import tempfile
@@ -17,7 +18,7 @@ from plugserve.compose import server_class
 from .callers import PATIENCE, Caller, KernelCaller, MemoryCaller
 from .cases import Case, installed_engine
 from .client_layers import ClientStack
-from .dialogues import Await
+from .dialogues import Await, Dialogue
 from .memory import MemoryTCPServer, MemoryUDPServer
 from .observing import Observation, Observer
 
@@ -179,7 +180,7 @@ class Stage:
                 sock.bind(path if self._folder else ("127.0.0.1", 0))
                 sock.setblocking(False)
                 address = sock.getsockname()
-            for datagram in datagrams:
+            for index, datagram in enumerate(datagrams):
                 self._began = self._observer.over + 1
                 if sock is not None:
                     sock.sendto(datagram, server.server_address)
@@ -187,13 +188,21 @@ class Stage:
                     server.send_datagram(datagram, address)
                 # Whoever waits for an answer that may not come waits for the end of the request instead.
                 problems = problems or self._wait_over()
-                got = self._replies(sock)
+                got = self._replies(sock, self._patience_for(case.dialogue, index))
                 replies += got or [None]
         return self._observation(case, tuple(replies), problems, address)
 
-    def _replies(self, sock: Any) -> list[bytes]:
+    def _patience_for(self, dialogue: Dialogue, index: int) -> float:
+        """Seconds that a reply may take when its request is over: it has been sent by then, and is on its way."""
+        if dialogue.expects is None:
+            return min(0.05, self._patience)
+        expected = index < len(dialogue.expects) and dialogue.expects[index] is not None
+        return self._patience if expected else 0
+
+    def _replies(self, sock: Any, patience: float) -> list[bytes]:
         if sock is None:
             return [data for data, _ in self.server.take_replies()]
+        select.select([sock], [], [], patience)
         replies: list[bytes] = []
         while True:
             try:
@@ -230,8 +239,10 @@ class Stage:
                 told = {"outcome": told["outcome"]}
             line = ", ".join([*([which] if which else []), *(f"{name} {value}" for name, value in told.items())])
             hooks.append(f"{hook} ({line})" if line else hook)
+        # Who is refused has often said more than anybody read, and closing then resets (RFC 2525, section 2.17).
+        orderly = case.dialogue.orderly and facts.get("outcome") != "rejected"
         exact = all(pair.exact for pair in case.layers)
-        return Observation(str(case), transcript, ended, hooks, facts, case.dialogue.orderly, exact)
+        return Observation(str(case), transcript, ended, hooks, facts, orderly, exact)
 
 
 class _Words(NamedTuple):
