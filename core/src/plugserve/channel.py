@@ -27,6 +27,7 @@ class Channel(ABC):
 
     __slots__ = ("blocking", "dry")
 
+    is_datagram = False
     blocking: bool
     dry: bool
     """Whether the last `receive` gave less than was asked for, so that another one now would be in vain."""
@@ -171,6 +172,8 @@ class DatagramChannel(Channel):
 
     __slots__ = ("_packet", "_reply", "client_address", "socket")
 
+    is_datagram = True
+
     def __init__(self, packet: bytes, sock: socket.socket, client_address: Any) -> None:
         self._packet: bytes | None = packet
         self._reply: list[bytes] = []
@@ -192,7 +195,8 @@ class DatagramChannel(Channel):
     def end_output(self) -> None:
         """Send the reply, if there is one. Nothing written, nothing sent."""
         if self._reply:
-            reply, self._reply = b"".join(self._reply), []
+            reply = self._reply[0] if len(self._reply) == 1 else b"".join(self._reply)
+            self._reply = []
             self.socket.sendto(reply, self.client_address)
 
     def end_input(self) -> None:

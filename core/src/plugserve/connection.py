@@ -744,12 +744,20 @@ class Connection:
         """Whether the peer's end of the stream has been received."""
         return self._raw_end
 
-    @property
-    def parted(self) -> bool:
-        """Whether there is nothing left to send or to wait for: the socket can be closed as it is."""
-        if self.channel is None or not self.counted:
+    def part_now(self) -> bool:
+        """Do what `part` does, if nothing has to be waited for. Returns False if something has."""
+        channel = self.channel
+        if channel is None or not self.counted:
             return True
-        return self._raw_end and not self._output and not self._transforms and self.server.is_stream
+        if self._output or self._transforms:
+            return False
+        if channel.is_datagram:
+            try:
+                channel.end_output()
+            except OSError:
+                pass  # nobody can be told
+            return True
+        return self._raw_end
 
     @types.coroutine
     def part(self) -> Generator[int, None, None]:
@@ -763,7 +771,7 @@ class Connection:
             self._emit(last, 0)
         yield from self._drain_to(0)
         channel.end_output()
-        if isinstance(channel, DatagramChannel):
+        if channel.is_datagram:
             return
         channel.unblock()
         if self._raw_end:

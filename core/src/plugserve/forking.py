@@ -57,7 +57,7 @@ class ForkingMixIn(_Base):
 
     engine_name = "forking"
     shares_memory = False
-    handles_inline = False
+    _core_inline = False
     engine_options = ("max_children", "block_on_close")
     engine_place = "a child process for each request"
 

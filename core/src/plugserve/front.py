@@ -143,13 +143,14 @@ class Front:
         self._streak += 1
         if self._streak < _DEEP:
             return
-        for _ in range(_MOST_ACCEPTS):
+        for count in range(_MOST_ACCEPTS):
             before = server._core_accepted
             if self._listening is None or server._core_stopping:
                 return
             server._handle_request_noblock()
             if server._core_accepted == before:
-                self._streak = 0
+                if not count:
+                    self._streak = 0
                 return
 
     def _run_calls(self) -> None:

@@ -169,9 +169,13 @@ class ModernHandler:
 
     def _set_up(self, connection: Connection, options: Any) -> None:
         self.connection = connection
-        self.context: Context = connection.context
         self.options = options
         connection.handler = self
+
+    @property
+    def context(self) -> Context:
+        """The facts of the request, read-only."""
+        return self.connection.context
 
     @classmethod
     def refusal(cls, reason: str) -> bytes | None:
@@ -378,8 +382,7 @@ class ProtocolHandler(ModernHandler):
         handler = cls.__new__(cls)
         declared = cls.Options
         handler.options = options if options is not None or declared is None else declared()
-        handler.context = context
-        bare = _BareConnection()
+        bare = _BareConnection(context)
         handler.connection = bare  # type: ignore[assignment]  # a fake with the three things a protocol handler uses
         handler.sent = bare.sent
         return handler
@@ -397,9 +400,10 @@ def _nothing(result: Any) -> None:
 
 
 class _BareConnection:
-    """The connection of a handler made by `for_test`."""
+    """The connection of a handler made by `for_test`: what a protocol handler uses of one."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Any) -> None:
+        self.context = context
         self.sent: list[bytes] = []
         self.output_closed = False
         self.feeder = None

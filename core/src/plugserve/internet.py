@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TCPServer", "UDPServer"]
 
+_DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
+
 
 class TCPServer(BaseServer):
     """A stream server; see `socketserver.TCPServer`.
@@ -68,7 +70,7 @@ class TCPServer(BaseServer):
     @property
     def _core_accepts_plainly(self) -> bool:
         # An override may do more than accept, and wait for it.
-        return self.is_stream and type(self).get_request is TCPServer.get_request
+        return type(self).get_request in (TCPServer.get_request, UDPServer.get_request)
 
     def server_bind(self) -> None:
         """Called by the constructor to bind the socket. May be overridden."""
@@ -113,11 +115,16 @@ class TCPServer(BaseServer):
         )
 
     def _core_end_request(self, c: Connection) -> None:
-        # Of a stream that the peer has ended, too, there is nothing to shut down before it is closed.
-        if c.input_ended and self.is_stream and self._core_handler.ends_plainly and not c.fork_shares:
-            c.request.close()
-        else:
+        if not self._core_handler.ends_plainly:
             super()._core_end_request(c)
+        elif self.is_stream:
+            # As the two methods do it; but of a stream that the peer has ended, too, there is nothing to shut down.
+            if not c.input_ended and not c.fork_shares and c.ending == "shutdown_request":
+                try:
+                    c.request.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass  # the peer was faster
+            c.request.close()
 
     def shutdown_request(self, request: Any) -> None:
         """End our side of the stream, then close. May be overridden."""
@@ -150,15 +157,13 @@ class UDPServer(TCPServer):
 
         Errors: `DatagramTruncated` for one that is too long.
         """
-        flags = getattr(socket, "MSG_DONTWAIT", 0)
-        if not hasattr(self.socket, "recvmsg"):
-            # Windows: recvfrom fails with WSAEMSGSIZE where recvmsg would set MSG_TRUNC.
-            data, client_address = self.socket.recvfrom(self.max_packet_size)
-            return (data, self.socket), client_address
-        data, _, received, client_address = self.socket.recvmsg(self.max_packet_size, 0, flags)
-        if received & socket.MSG_TRUNC:
+        # One byte more than may come tells of a datagram that is too long, for less than recvmsg and MSG_TRUNC cost.
+        # (Windows fails with WSAEMSGSIZE instead.)
+        listener = self.socket
+        data, client_address = listener.recvfrom(self.max_packet_size + 1, _DONTWAIT)
+        if len(data) > self.max_packet_size:
             raise DatagramTruncated(client_address, self.max_packet_size)
-        return (data, self.socket), client_address
+        return (data, listener), client_address
 
     def server_activate(self) -> None:
         """Nothing to listen for: a datagram socket is ready once it is bound."""

@@ -25,6 +25,7 @@ from .hooks import Wrappers, gate, observe, vote, vote_async
 
 if TYPE_CHECKING:
     from .context import Outcome
+    from .server import HandlerFacts
 
 __all__ = ["BANNER_PATIENCE", "Report", "admit", "current", "hung_up", "live", "open_up"]
 
@@ -90,7 +91,7 @@ async def live(c: Connection) -> BaseException | None:
         _failed(c, exception)
     else:
         if told is None:
-            await _handle(c)
+            await _handle(c, facts)
     try:
         if told is not None:
             _adopt(c, told)
@@ -98,7 +99,7 @@ async def live(c: Connection) -> BaseException | None:
             if not stays or c.exception is not None:
                 await c.handled()
             c.state = CLOSING
-            if c.outcome in ("ok", "error") and not c.parted:
+            if c.outcome in ("ok", "error") and not c.part_now():
                 await _part(c)
             _end(c)
     finally:
@@ -222,7 +223,7 @@ def _say_so(c: Connection, reason: str) -> None:
         report(f"{c.server.handler_name}.refusal", exception)
 
 
-async def _handle(c: Connection) -> None:
+async def _handle(c: Connection, facts: HandlerFacts) -> None:
     """`setup`, the handler within its wrappers, `finish`, and `handle_error` if it failed."""
     hooks, server = c.hooks, c.server
     c.state = HANDLING
@@ -239,7 +240,10 @@ async def _handle(c: Connection) -> None:
         try:
             before, current.connection = current.connection, c
             try:
-                server.finish_request(c.request, c.client_address)
+                if facts.finishes_plainly:
+                    server.RequestHandlerClass(c.request, c.client_address, server)
+                else:
+                    server.finish_request(c.request, c.client_address)
             finally:
                 current.connection = before
             if c.handler is not None:

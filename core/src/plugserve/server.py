@@ -73,7 +73,7 @@ class BaseServer:
     method if it has one, is given them to refuse what makes no sense."""
     shares_memory = True
     """Whether requests are handled in the server's own process."""
-    handles_inline = True
+    _core_inline = True
     """Whether requests are handled in the loop's own thread, which does nothing else meanwhile."""
     handles_on_front = False
     """Whether coroutine and protocol handlers run on the server's own loop."""
@@ -109,7 +109,7 @@ class BaseServer:
     ) -> None:
         self.server_address = server_address
         self.RequestHandlerClass = RequestHandlerClass
-        self._core_handler_facts: _HandlerFacts | None = None
+        self._core_handler_facts: HandlerFacts | None = None
         self._core_hooks = Hooks()
         # The core reads its own: a subclass may have had attributes of the public names for purposes of its own.
         self._core_plugins = Plugins(self._core_plugins_for(plugins))
@@ -185,11 +185,11 @@ class BaseServer:
         return self._core_handler.style
 
     @property
-    def _core_handler(self) -> _HandlerFacts:
+    def _core_handler(self) -> HandlerFacts:
         """What the life asks of the handler class; looked up again only when the attribute has been replaced."""
         facts = self._core_handler_facts
         if facts is None or facts.handler is not self.RequestHandlerClass:
-            facts = self._core_handler_facts = _HandlerFacts(self)
+            facts = self._core_handler_facts = HandlerFacts(self)
         return facts
 
     def requests(self) -> list[UnfinishedRequest]:
@@ -300,6 +300,8 @@ class BaseServer:
                 self._core_listener_error = None
                 if self.is_stream:
                     self._core_make_listener_polite()
+                else:
+                    self._core_batches = self._core_accepts_plainly
                 front.listen(self.fileno())
                 while not (self._core_stopping or self._core_closed):
                     self._core_turn(front, poll_interval)
@@ -389,7 +391,7 @@ class BaseServer:
     def _core_drain_inline(self, seconds: float) -> None:
         """Begin the drain of a request that is handled in the loop's own thread: the loop itself cannot yet."""
         for c in list(self._core_requests.values()):
-            if c.blocks and self.handles_inline and c.state == HANDLING:
+            if c.blocks and self._core_inline and c.state == HANDLING:
                 self.draining = deadline = self.clock() + seconds
                 self._core_say_goodbye(c, deadline)
                 if self.real_time:
@@ -763,10 +765,20 @@ class _LoopEnded(threading.Event):
             self.wait()
 
 
-class _HandlerFacts:
+class HandlerFacts:
     """What the life asks of a server's handler class."""
 
-    __slots__ = ("classic", "ends_plainly", "handler", "refusal", "speaks_first", "stays", "straight", "style")
+    __slots__ = (
+        "classic",
+        "ends_plainly",
+        "finishes_plainly",
+        "handler",
+        "refusal",
+        "speaks_first",
+        "stays",
+        "straight",
+        "style",
+    )
 
     def __init__(self, server: BaseServer) -> None:
         self.handler = server.RequestHandlerClass
@@ -783,5 +795,10 @@ class _HandlerFacts:
             self.straight = server.handles_on_front
         if not server.is_stream:
             self.straight = True
+        self.finishes_plainly = (
+            not self.classic
+            and type(server).finish_request is BaseServer.finish_request
+            and "finish_request" not in vars(server)
+        )
         self.ends_plainly = server._core_ends_plainly
         self.stays = not self.classic and server._core_stays_here

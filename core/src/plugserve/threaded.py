@@ -79,7 +79,7 @@ class ThreadingMixIn(_Base):
     """Mix-in: each request in a thread of its own. See `socketserver.ThreadingMixIn`."""
 
     engine_name = "threading"
-    handles_inline = False
+    _core_inline = False
     engine_options: tuple[str, ...] = ("max_threads", "daemon_threads", "block_on_close")
     engine_place = "a thread for each request"
 

@@ -340,9 +340,9 @@ class _MemoryListener:
         sock: MemorySocket = self._next()
         return sock, sock.getpeername()
 
-    def recvmsg(self, size: int, ancillary: int = 0, flags: int = 0) -> tuple[bytes, list[Any], int, Any]:
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
         data, address = self._next()
-        return data[:size], [], socket.MSG_TRUNC if len(data) > size else 0, address
+        return data[:size], address
 
     replies: deque[tuple[bytes, Any]]
 
