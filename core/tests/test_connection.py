@@ -285,7 +285,7 @@ def test_a_peer_that_is_slower_than_the_minimum_rate_is_let_go() -> None:
 
     with MemoryTCPServer("test", Reads, limits=Limits(minimum_rate=10, rate_grace=5)) as server:
         client = server.connect()
-        for _ in range(6):
+        for _ in range(5):
             client.send(b"x")
             server.advance(1.1)
         assert seen == ["the peer is slower than 10 bytes a second"]

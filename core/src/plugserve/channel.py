@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import LimitExceeded
 
-__all__ = ["CHUNK", "Channel", "DatagramChannel", "StreamChannel", "tcp_totals"]
+__all__ = [
+    "CHUNK",
+    "Channel",
+    "DatagramChannel",
+    "StreamChannel",
+    "TCPCounters",
+    "bytes_unread",
+    "tcp_counters",
+    "tcp_totals",
+]
 
 CHUNK = 65536
 """Bytes asked of the kernel in one receive: a whole TCP window of the usual size, and the largest UDP datagram."""
@@ -43,6 +53,14 @@ class Channel(ABC):
     def arrived(self) -> bool:
         """Whether `receive` would certainly not have to wait."""
         return True
+
+    def taken(self, sent: int) -> int | None:
+        """How many bytes of what was sent the peer has taken; None if nobody can tell.
+
+        Parameters:
+            sent: bytes that `send` has sent in all.
+        """
+        return None if self.blocking else sent
 
     @abstractmethod
     def fileno(self) -> int:
@@ -123,6 +141,14 @@ class StreamChannel(Channel):
             return int(self._send(data, _DONTWAIT))
         except (BlockingIOError, InterruptedError):
             return 0
+
+    def taken(self, sent: int) -> int | None:
+        counters = tcp_counters(self.socket)
+        if counters is not None:
+            return counters.taken
+        # While a send waits, nobody knows how much of it has gone.
+        queued = None if self.blocking else bytes_queued(self.socket)
+        return super().taken(sent) if queued is None else sent - queued
 
     def fileno(self) -> int:
         return int(self.socket.fileno())
@@ -216,13 +242,60 @@ _SENT = struct.Struct("=QQ")
 _FIN_RECEIVED = {8, 9, 11}
 
 
-def tcp_totals(sock: socket.socket) -> tuple[int, int] | None:
-    """Payload bytes received and sent on a TCP connection, as the kernel counted them.
+# tcpi_unacked, segments in flight, at 24; tcpi_bytes_acked at 120.
+_UNACKED = struct.Struct("=I")
+_ACKED = struct.Struct("=Q")
 
-    This is how a classic handler, which is given the real socket, can be accounted for without a hand in its I/O.
 
-    Returns: None where the platform or the socket cannot tell (tcp(7), TCP_INFO).
+class TCPCounters(NamedTuple):
+    """What the kernel counts on a TCP connection.
+
+    Parameters:
+        received: payload bytes that have come.
+        taken: bytes that the peer has acknowledged.
+        pending: whether output has not been acknowledged yet.
     """
+
+    received: int
+    taken: int
+    pending: bool
+
+
+def tcp_counters(sock: socket.socket) -> TCPCounters | None:
+    """The counters of a connection; None where the platform or the socket cannot tell (tcp(7), TCP_INFO)."""
+    info = _tcp_info(sock)
+    if info is None:
+        return None
+    received, taken = _RECEIVED.unpack_from(info, 128)[0], _ACKED.unpack_from(info, 120)[0]
+    if info[0] in _FIN_RECEIVED and received:
+        received -= 1
+    pending = bool(_UNACKED.unpack_from(info, 24)[0] or _NOTSENT.unpack_from(info, 144)[0])
+    return TCPCounters(received, taken, pending)
+
+
+def bytes_queued(sock: socket.socket) -> int | None:
+    """Bytes in a socket's output queue, which the peer has not taken (tcp(7), unix(7): SIOCOUTQ); None if unknown."""
+    return _asked(sock, "TIOCOUTQ")
+
+
+def bytes_unread(sock: socket.socket) -> int | None:
+    """Bytes in a socket's input queue, which nobody here has read (tcp(7): FIONREAD); None if unknown."""
+    return _asked(sock, "FIONREAD")
+
+
+def _asked(sock: socket.socket, name: str) -> int | None:
+    try:
+        import fcntl
+        import termios
+
+        # SIOCOUTQ and TIOCOUTQ are one number on Linux (<linux/sockios.h>).
+        answer = fcntl.ioctl(sock.fileno(), getattr(termios, name), b"\0\0\0\0")
+    except (ImportError, AttributeError, OSError, ValueError):
+        return None
+    return int.from_bytes(answer, sys.byteorder)
+
+
+def _tcp_info(sock: socket.socket) -> bytes | None:
     option = getattr(socket, "TCP_INFO", None)
     if option is None:
         return None
@@ -230,7 +303,18 @@ def tcp_totals(sock: socket.socket) -> tuple[int, int] | None:
         info = sock.getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO_SIZE)
     except (OSError, AttributeError, ValueError):
         return None
-    if len(info) < _TCP_INFO_SIZE:
+    return info if len(info) >= _TCP_INFO_SIZE else None
+
+
+def tcp_totals(sock: socket.socket) -> tuple[int, int] | None:
+    """Payload bytes received and sent on a TCP connection, as the kernel counted them.
+
+    This is how a classic handler, which is given the real socket, can be accounted for without a hand in its I/O.
+
+    Returns: None where the platform or the socket cannot tell (tcp(7), TCP_INFO).
+    """
+    info = _tcp_info(sock)
+    if info is None:
         return None
     received = _RECEIVED.unpack_from(info, 128)[0]
     if info[0] in _FIN_RECEIVED and received:

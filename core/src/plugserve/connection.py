@@ -56,6 +56,18 @@ CLOSED: Final = "closed"
 _LOOK_AGAIN: Final = 0.05
 """Seconds after which a thread that waits for `wake()` looks whether it has been called."""
 
+# Why a wait must end.
+SILENT: Final = "the peer said nothing in time"
+IDLE: Final = "the peer was idle for too long"
+STALLED: Final = "the peer took nothing of the output in time"
+SLOW: Final = "the peer is slower than {:g} bytes a second"
+LAYERS: Final = "the layers did not finish in time"
+TOTAL: Final = "the request took too long"
+DRAINED: Final = "the server's drain deadline passed"
+
+_PIECE: Final = 64 * 1024
+"""Bytes that are sent in one call where it may wait."""
+
 _numbers = itertools.count(1)
 
 Step = Generator[int, None, Any]
@@ -76,8 +88,10 @@ class Connection:
         "_duration",
         "_eof",
         "_output",
+        "_pace",
         "_raw_end",
         "_since",
+        "_stalled",
         "_transforms",
         "_unread",
         "accepted_at",
@@ -184,13 +198,17 @@ class Connection:
         self.blocks = False
         """Whether its place is a thread or process of its own, where system calls may wait."""
         self.budget: int | None = None
-        self.counted_peer: tuple[str | None] | None = None
+        self.counted_peer: tuple[object] | None = None
         self.total_in = 0
         self.total_out = 0
         self.counted = True
         """Whether every byte passes through the channel; not so for a classic handler with the real socket."""
         self._unread = b""
         self._output: bytearray | None = None
+        self._stalled: tuple[float, int | None] | None = None
+        """Since when the peer has taken nothing of the unsent output, and how much it had taken of all before."""
+        self._pace: tuple[float, int] | None = None
+        """Of the current average: seconds that the peer has kept the handler waiting, and the bytes it began with."""
         self._transforms: list[Transform] | None = None
         self._eof = False
         self._raw_end = False
@@ -253,13 +271,13 @@ class Connection:
     def read(self, limit: int = CHUNK) -> Generator[int, None, bytes]:
         """At least one and at most `limit` bytes; `b""` at the end of the stream.
 
-        While more output than `Limits.high_water` is unsent it first waits for the peer to take some, so that nobody
-        has to remember `drain()`.
+        With more output than `Limits.high_water` unsent it first waits until no more than `Limits.low_water` is, so
+        that nobody has to remember `drain()`.
 
         Errors: `Aborted` and what `abort` was given; `ConnectionError` from the socket; what a transform raises.
         """
         if self._output:
-            yield from self._drain_to(self.limits.high_water)
+            yield from self._relieve()
         while not self._unread:
             if self._eof:
                 if self._abort is not None:
@@ -284,7 +302,7 @@ class Connection:
         Errors: `EndOfStream`, with what did arrive in `partial`; those of `read`.
         """
         if self._output:
-            yield from self._drain_to(self.limits.high_water)
+            yield from self._relieve()
         while len(self._unread) < count:
             if self._eof:
                 partial, self._unread = self._unread, b""
@@ -306,7 +324,7 @@ class Connection:
         Errors: `LimitExceeded`, after which what was read is gone; `EndOfStream`; those of `read`.
         """
         if self._output:
-            yield from self._drain_to(self.limits.high_water)
+            yield from self._relieve()
         searched = 0
         while True:
             at = self._unread.find(separator, searched, limit)
@@ -361,11 +379,15 @@ class Connection:
             receive: as `ProtocolHandler.receive`.
 
         Returns: whether it did anything. Where it cannot (at a blocking place, behind a transform, with input or
-            output waiting) the caller reads and writes by itself.
+            output waiting, under a minimum rate) the caller reads and writes by itself.
         """
         channel = self.channel
         if channel is None or channel.blocking or self._transforms or self._unread or self._eof or self._output:
             return False
+        if self.limits.minimum_rate is not None:
+            return False  # each wait counts
+        if not self.total_in and self.limits.idle_comes_first:
+            return False  # the first byte brings the deadline nearer, and nobody here would notice
         if self._abort is not None:
             self._raise_abort()
         self.feeder = receive
@@ -386,7 +408,7 @@ class Connection:
         assert channel is not None, "it is being fed"
         assert self.feeder is not None, "it is being fed"
         try:
-            data = channel.receive(CHUNK)
+            data = channel.receive(self.limits.read_size)
             if not data:
                 if data is None:
                     return True
@@ -411,7 +433,7 @@ class Connection:
     def _receive(self) -> bool:
         """One receive. Returns False if it would have to wait."""
         assert self.channel is not None, "there is I/O between accept and close only"
-        limit = CHUNK
+        limit = self.limits.read_size
         if self.budget is not None:
             if self.budget <= 0:
                 raise LimitExceeded(f"more than {self.limits.layers_bytes} bytes before the request was admitted")
@@ -421,6 +443,8 @@ class Connection:
             try:
                 raw = self.channel.receive(limit)
             finally:
+                if self.limits.minimum_rate is not None:
+                    self._count_wait()
                 self.waiting, self.operation = None, 0
             if self._abort is not None:
                 self._raise_abort()
@@ -493,24 +517,38 @@ class Connection:
             sent = self._send(data)
             if sent < len(data):
                 self._output = bytearray(memoryview(data)[sent:])
+                if self.limits.write_timeout is not None or self.limits.idle is not None:
+                    self._stalled = (self.server.clock(), self._taken())
         if self._output and len(self._output) > self.limits.output:
             raise LimitExceeded(f"more than {self.limits.output} bytes of output are unsent: await drain()")
 
     def _send(self, data: Any) -> int:
         assert self.channel is not None, "there is I/O between accept and close only"
         if self.channel.blocking:
-            self.waiting, self.operation = self.server.clock(), WRITE
-            try:
-                sent = self.channel.send(data)
-            except OSError:
-                if self._abort is not None:
-                    self._raise_abort()
-                raise
-            finally:
-                self.waiting, self.operation = None, 0
-        else:
-            sent = self.channel.send(data)
+            return self._send_waiting(self.channel, data)
+        sent = self.channel.send(data)
         self.total_out += sent
+        return sent
+
+    def _send_waiting(self, channel: Channel, data: Any) -> int:
+        """Send all, waiting in the system call, in pieces: the time of each is limited by itself."""
+        count = len(data)
+        view = data if count <= _PIECE else memoryview(data)
+        sent = 0
+        try:
+            while sent < count:
+                self.waiting, self.operation = self.server.clock(), WRITE
+                done = channel.send(view if count <= _PIECE else view[sent : sent + _PIECE])
+                if self.limits.minimum_rate is not None:
+                    self._count_wait()
+                sent += done
+                self.total_out += done
+        except OSError:
+            if self._abort is not None:
+                self._raise_abort()
+            raise
+        finally:
+            self.waiting, self.operation, self._stalled = None, 0, None
         return sent
 
     def _flush(self) -> bool:
@@ -520,14 +558,21 @@ class Connection:
                 sent = self._send(view)
             if sent:
                 del self._output[:sent]
+                if self._stalled is not None:
+                    self._stalled = (self.server.clock(), self._taken())
         return not self._output
 
     @types.coroutine
     def drain(self) -> Generator[int, None, None]:
-        """Wait until the peer has taken all but `Limits.high_water` bytes of what was written."""
+        """With more output than `Limits.high_water` unsent, wait until no more than `Limits.low_water` is."""
         if self._abort is not None:
             self._raise_abort()
-        yield from self._drain_to(self.limits.high_water)
+        yield from self._relieve()
+
+    def _relieve(self) -> Step:
+        """Two marks, so that a pause is worth its while: one alone would end it with the next byte."""
+        if self.buffered > self.limits.high_water:
+            yield from self._drain_to(self.limits.resume_at)
 
     def _drain_to(self, left: int) -> Step:
         while self.buffered > left and not self._flush() and self.buffered > left:
@@ -548,16 +593,12 @@ class Connection:
             self.torn_down = True
             raise
         finally:
+            if self.limits.minimum_rate is not None and operation != SLEEP and self._waits_for_peer():
+                self._count_wait()
             self.operation = 0
             self.waiting = None
         if self._abort is not None:
             self._raise_abort()
-        rate = self.limits.minimum_rate
-        if rate is not None and operation != SLEEP:
-            age = self.duration
-            if age > self.limits.rate_grace and (self.total_in + self.total_out) < rate * age:
-                self._abort = DeadlineExceeded(f"the peer is slower than {rate:g} bytes a second")
-                self._raise_abort()
 
     def wait_for_any(self, awaits: tuple[tuple[Connection, int], ...]) -> Step:
         """Suspend the life until one of several connections, its own or those it has made, can go on."""
@@ -706,6 +747,9 @@ class Connection:
                 raise
         self.operation = 0
         (succeeded, result), self.offloaded = self.offloaded, None
+        if self._output and self._stalled is not None:
+            # Meanwhile nobody has offered the peer anything.
+            self._stalled = (self.server.clock(), self._taken())
         if self._abort is not None:
             self._raise_abort()
         if not succeeded:
@@ -925,21 +969,86 @@ class Connection:
         return self.channel
 
     def time_limit(self) -> tuple[float, str] | None:
-        """When the wait that is going on must end, and what to call it then."""
+        """When the wait that is going on must end, and why then; `overdue` says whether it really must."""
         nearest = None
-        if self.waiting is not None and self.operation not in (SLEEP, OFFLOAD) and self.budget is None:
-            if not self.total_in and self.operation == READ and self.limits.first_byte is not None:
-                nearest = (self.waiting + self.limits.first_byte, "the peer said nothing in time")
-            elif self.limits.idle is not None:
-                nearest = (self.waiting + self.limits.idle, "the peer was idle for too long")
+        waiting, operation, limits = self.waiting, self.operation, self.limits
+        if waiting is not None and operation != OFFLOAD and self.budget is None:
+            if operation == READ:
+                if not self.total_in and limits.first_byte is not None:
+                    nearest = (waiting + limits.first_byte, SILENT)
+                elif limits.idle is not None:
+                    nearest = (waiting + limits.idle, IDLE)
+            if operation == WRITE or self._output:
+                allowed = limits.write_timeout
+                if operation == WRITE and limits.idle is not None and (allowed is None or limits.idle < allowed):
+                    allowed = limits.idle
+                if allowed is not None:
+                    at = (waiting if self._stalled is None else self._stalled[0]) + allowed
+                    if nearest is None or at < nearest[0]:
+                        nearest = (at, STALLED)
+            if limits.minimum_rate is not None and operation != SLEEP and self._waits_for_peer():
+                at = waiting + limits.rate_grace - (0.0 if self._pace is None else self._pace[0])
+                if nearest is None or at < nearest[0]:
+                    nearest = (at, SLOW)
         if self.draining and self.blocks and (end := self.server.draining) is not None:
             # Where the loop itself is what handles, nobody else can end it.
             if nearest is None or end < nearest[0]:
-                nearest = (end, "the server's drain deadline passed")
+                nearest = (end, DRAINED)
         if self.deadline is not None and (nearest is None or self.deadline < nearest[0]):
-            what = "the layers did not finish in time" if self.budget is not None else "the request took too long"
-            return self.deadline, what
+            return self.deadline, LAYERS if self.budget is not None else TOTAL
         return nearest
+
+    def overdue(self, now: float) -> str | None:
+        """What has taken too long, in words; None if nothing has.
+
+        What the peer has taken of the output meanwhile is asked of the kernel first: a socket becomes writable only
+        when a good part of its buffer is free, which may take a slow peer longer than any limit.
+        """
+        for _ in range(3):
+            limit = self.time_limit()
+            if limit is None or limit[0] > now:
+                return None
+            if limit[1] is STALLED and self._takes_some(now):
+                continue
+            if limit[1] is SLOW and self._keeps_pace(now):
+                continue
+            return SLOW.format(self.limits.minimum_rate or 0) if limit[1] is SLOW else limit[1]
+        return None
+
+    def _takes_some(self, now: float) -> bool:
+        """Whether the peer has taken any output since the last look; if so, its time begins anew."""
+        taken = self._taken()
+        if taken is None or (self._stalled is not None and taken == self._stalled[1]):
+            return False
+        # At a blocking place this is the first look at this call: nothing to compare with yet.
+        self._stalled = (now, taken)
+        return True
+
+    def _keeps_pace(self, now: float) -> bool:
+        """Whether the peer was fast enough over the average that ends now; if so, the next one begins."""
+        limits, waiting = self.limits, self.waiting
+        if limits.minimum_rate is None or waiting is None:
+            return True  # seen from another thread, the wait may be over
+        taken = self._taken()
+        moved = self.total_in + (self.total_out if taken is None else taken)
+        if moved - (0 if self._pace is None else self._pace[1]) < limits.minimum_rate * limits.rate_grace:
+            return False
+        self._pace = (waiting - now, moved)
+        return True
+
+    def _waits_for_peer(self) -> bool:
+        """Whether the client is among those that are waited for."""
+        return self.awaits is None or any(which is self for which, _ in self.awaits)
+
+    def _count_wait(self) -> None:
+        """A wait for the peer is over."""
+        if self.waiting is not None:
+            waited, mark = self._pace or (0.0, 0)
+            self._pace = (waited + self.server.clock() - self.waiting, mark)
+
+    def _taken(self) -> int | None:
+        """Bytes of the output that the peer has taken, as far as the kernel knows; None if it cannot tell."""
+        return None if self.channel is None else self.channel.taken(self.total_out)
 
     def expire(self, what: str) -> None:
         """A deadline passed."""

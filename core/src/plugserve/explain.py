@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .hooks import Hooks, Plugins
 from .hookspecs import SPECS
+from .limits import Limits
 from .secret import HIDDEN
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def explain(listener: Listener) -> dict[str, Any]:
     """One listener as plain data, fit for JSON.
 
     Returns: `name`, `address`, `handler`, `handler_label`, `engine`, `engine_label`, `origin` (where it is asked for),
-        `options` (the handler's, no secret among them), `limits`, `steps` in call order, `verdict` (None). A step has
-        `step`, `hook` (None for one of the core's own), `rule`, `when`, `place`, `note` and `calls`, each with
-        `plugin`, `label`, `origin`.
+        `options` (the handler's, no secret among them), `limits` (all that hold), `steps` in call order, `verdict`
+        (None). A step has `step`, `hook` (None for one of the core's own), `rule`, `when`, `place`, `note` and `calls`,
+        each with `plugin`, `label`, `origin`.
     """
     made = listener.server_class
     hooks = _hooks(listener)
@@ -85,7 +86,7 @@ def explain(listener: Listener) -> dict[str, Any]:
         "engine_label": listener.engine_entry.label,
         "origin": listener.asked.spot.where,
         "options": _shown_options(listener.options),
-        "limits": _shown_options(listener.limits),
+        "limits": _shown_options(listener.limits or Limits()),
         "steps": steps,
         "verdict": None,
     }

@@ -43,6 +43,10 @@ cost nothing, short enough to recover at once."""
 _DEEP = 16
 _MOST_ACCEPTS = 64
 """Requests accepted in one turn at the most, so that the parked ones are not starved."""
+_MOST_TIMERS = 256
+"""Entries looked at in one turn at the most, for the same reason."""
+_FEW = 256
+"""Entries that are not worth clearing up."""
 
 
 class Front:
@@ -63,10 +67,15 @@ class Front:
         """On the server's clock, when this turn of the loop began."""
         self._calls: deque[Callable[[], object]] = deque()
         self._timers: list[tuple[float, int, Connection]] = []
+        self._stale = 0
+        """How many of them nobody needs any more."""
+        self._soonest = server._core_limits.soonest
         self._alarms: list[tuple[float, int, Callable[[], object]]] = []
         self._alarm_numbers = itertools.count()
         self._listening: int | None = None
         self._paused_until: float | None = None
+        self._full = False
+        """Whether it is paused because there are as many requests as may be."""
         self._streak = 0
         self.last: Connection | None = None
         """The request that was accepted last."""
@@ -136,6 +145,8 @@ class Front:
         """Accept once; while the queue proves deep, a few times before anything else is looked at."""
         server = self.server
         server._handle_request_noblock()
+        if server._core_waits_when_full and self._pause_if_full():
+            return
         if not server._core_batches:
             return
         # A listener that is ready turn after turn has a queue; one attempt in vain is what finding out costs, so it
@@ -152,6 +163,8 @@ class Front:
                 if not count:
                     self._streak = 0
                 return
+            if server._core_waits_when_full and self._pause_if_full():
+                return
 
     def _run_calls(self) -> None:
         for _ in range(len(self._calls)):
@@ -160,23 +173,26 @@ class Front:
     def _run_timers(self) -> None:
         now = self.now
         if self._paused_until is not None and now >= self._paused_until:
-            self._paused_until = None
-            if self._listening is not None:
-                self.poller.register(self._listening, READABLE, LISTENER)
+            self._end_pause()
+            if self._full:
+                self._refuse_queue()
         while self._alarms and self._alarms[0][0] <= now:
             heapq.heappop(self._alarms)[2]()
-        while self._timers and self._timers[0][0] <= now:
+        for _ in range(_MOST_TIMERS):
+            if not self._timers or self._timers[0][0] > now:
+                break
             when, _, c = heapq.heappop(self._timers)
             if c.timer_at != when:
+                self._stale -= 1
                 continue
             c.timer_at = None
             if c.parked:
                 self._on_timer(c, now)
 
     def _on_timer(self, c: Connection, now: float) -> None:
-        limit = c.time_limit()
-        if limit is not None and limit[0] <= now:
-            c.expire(limit[1])
+        what = c.overdue(now)
+        if what is not None:
+            c.expire(what)
         elif c.wake_at is not None and c.wake_at <= now:
             self.advance(c)
         else:
@@ -211,13 +227,60 @@ class Front:
         """Whether it accepts, if only after a pause."""
         return self._listening is not None
 
-    def pause_listening(self) -> bool:
-        """Rest for `ACCEPT_PAUSE`. Returns whether it was not resting already."""
+    def pause_listening(self, seconds: float = ACCEPT_PAUSE) -> bool:
+        """Rest. Returns whether it was not resting already."""
         if self._listening is None or self._paused_until is not None:
             return False
         self.poller.unregister(self._listening)
-        self._paused_until = self.server.clock() + ACCEPT_PAUSE
+        self._paused_until = self.server.clock() + seconds
         return True
+
+    def _end_pause(self) -> None:
+        self._paused_until = None
+        if self._listening is not None:
+            self.poller.register(self._listening, READABLE, LISTENER)
+
+    def _pause_if_full(self) -> bool:
+        """With as many requests as may be, let further clients wait in the kernel's queue. Returns whether it is so."""
+        server = self.server
+        if server.real_time and not server._core_batches:
+            return False  # to try in vain would wait in accept(2)
+        if not server._core_is_full() or not self.pause_listening(server._core_limits.wait_timeout):
+            return False
+        self._full = True
+        server._core_requests.on_room.append(self._room)
+        if not server._core_is_full():
+            self._room()  # it became free in between, and nobody was told
+        return True
+
+    def _room(self) -> None:
+        """A request has ended. From any thread."""
+        self.call_soon(self._look_for_room)
+
+    def _look_for_room(self) -> None:
+        if self._full and not self.server._core_is_full():
+            self._not_full()
+            if self._paused_until is not None:
+                self._end_pause()
+
+    def _not_full(self) -> None:
+        self._full = False
+        self.server._core_requests.on_room.remove(self._room)
+
+    def _refuse_queue(self) -> None:
+        """Nobody waits longer than `Limits.wait_timeout`: those in the kernel's queue are accepted and refused, and
+        the dead among them closed, which would fill it otherwise. Then the next ones may wait."""
+        server = self.server
+        for _ in range(_MOST_ACCEPTS):
+            if self._listening is None or server._core_stopping or not server._core_is_full():
+                self._not_full()
+                return
+            before = server._core_accepted
+            server._handle_request_noblock()
+            if server._core_accepted == before:
+                self.pause_listening(server._core_limits.wait_timeout)
+                return
+        self.pause_listening(0.0)
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -340,13 +403,20 @@ class Front:
         c.interest = mask
 
     def _set_timer(self, c: Connection) -> None:
-        """See to it that the loop looks at this request at its nearest deadline. Entries are never removed, only
-        looked at again, so that an active connection costs none."""
+        """See to it that the loop looks at this request at its nearest deadline. An entry stays as it is when the
+        deadline moves away, and is looked at again when its time comes, so that an active connection costs none."""
+        at = c.timer_at
+        if at is not None and c.wake_at is None and c.deadline is None and not c._output and c.operation == READ:
+            # The usual case: bytes came, and the entry made long ago comes before any new deadline.
+            if c.waiting is None or at <= c.waiting + self._soonest:
+                return
         limit = c.time_limit()
         when = c.wake_at
         if limit is not None and (when is None or limit[0] < when):
             when = limit[0]
-        if when is not None and (c.timer_at is None or when < c.timer_at):
+        if when is not None and (at is None or when < at):
+            if at is not None:
+                self._stale += 1
             c.timer_at = when
             heapq.heappush(self._timers, (when, c.id, c))
 
@@ -357,6 +427,11 @@ class Front:
             if other.interest:
                 self.poller.unregister(other.watched_fd)
                 other.interest = 0
+        if c.timer_at is not None:
+            c.timer_at = None
+            self._stale += 1
+            if self._stale > _FEW and self._stale * 2 > len(self._timers):
+                self._clear_up()
         if c.interest:
             # By the number it was registered with: the socket may be closed already, and the number reused.
             self.poller.unregister(c.watched_fd)
@@ -370,6 +445,12 @@ class Front:
         self._release(c)
         self.poller.forget(c.watched_fd)
         c.interest = 0
+
+    def _clear_up(self) -> None:
+        """Let go of the entries of requests that have ended: with many short ones they would be most of the memory."""
+        self._timers[:] = [entry for entry in self._timers if entry[2].timer_at == entry[0]]
+        heapq.heapify(self._timers)
+        self._stale = 0
 
     def _release(self, c: Connection) -> None:
         if c.parked:
@@ -425,6 +506,8 @@ class Front:
             c.abort(exception)
         if c.parked:
             self._watch(c, c.operation)
+            if c.buffered:
+                self._set_timer(c)  # a client that takes nothing has a deadline now
 
     def resume_soon(self, c: Connection) -> None:
         """Resume a parked request, from any thread."""
@@ -472,6 +555,8 @@ class Front:
     def close(self) -> None:
         """Give back the poller; what is registered is not touched, since after a fork the epoll set is shared."""
         self.closed = True
+        if self._full:
+            self._not_full()
         self._calls.clear()
         self._timers.clear()
         self._alarms.clear()

@@ -17,9 +17,16 @@ import errno
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from .channel import CHUNK
 from .connection import CLOSING, DONE, HANDLING, Connection
-from .errors import Aborted, EndOfStream, HandlerIgnoredAbort, PeerError, PlugserveError, RequestRejected
+from .errors import (
+    Aborted,
+    DeadlineExceeded,
+    EndOfStream,
+    HandlerIgnoredAbort,
+    PeerError,
+    PlugserveError,
+    RequestRejected,
+)
 from .faults import ends_the_loop, report, text_of
 from .hooks import Wrappers, gate, observe, vote, vote_async
 
@@ -216,7 +223,7 @@ def _say_so(c: Connection, reason: str) -> None:
             # What the client has sent is taken in: closing with unread input would reset the connection, and the words
             # with it (RFC 2525, section 2.17).
             if c.channel is not None and not c.channel.blocking:
-                c.channel.receive(CHUNK)
+                c.channel.receive(c.limits.read_size)
     except (OSError, PlugserveError):
         pass  # it is gone, or takes nothing
     except Exception as exception:
@@ -267,7 +274,10 @@ async def _handle(c: Connection, facts: HandlerFacts) -> None:
     if hooks.finish:
         observe(hooks.finish, c)
     c.state = DONE
-    if error is None:
+    if error is None and not c.counted and isinstance(c.aborted, DeadlineExceeded):
+        # A classic handler sees a deadline as the end of the stream only.
+        c.outcome, c.reason = "aborted", text_of(c.aborted)
+    elif error is None:
         c.outcome, c.reason = "ok", "finished"
     else:
         _failed(c, error)
@@ -276,7 +286,9 @@ async def _handle(c: Connection, facts: HandlerFacts) -> None:
 def _failed(c: Connection, error: BaseException) -> None:
     """Classify by the owner of the failure, and tell."""
     c.exception = error
-    if c.ended_by(error) and not isinstance(c.aborted, OSError):
+    if not c.counted and isinstance(error, OSError) and isinstance(c.aborted, DeadlineExceeded):
+        c.outcome, c.reason = "aborted", text_of(c.aborted)
+    elif c.ended_by(error) and not isinstance(c.aborted, OSError):
         c.outcome, c.reason = "aborted", text_of(c.aborted or error)
     elif (
         error is c.aborted

@@ -43,10 +43,7 @@ def handle_here(c: Connection) -> None:
     c.blocks = True
     if c.channel is not None:
         c.channel.block()
-    limits = c.limits
-    watched = c.server.real_time and (
-        limits.total is not None or (c.server.handler_style != "classic" and limits.idle is not None)
-    )
+    watched = c.limits.has_deadlines and c.server.real_time
     if watched:
         watchdog().watch(c)
     try:
@@ -104,6 +101,7 @@ def _after_fork_in_child() -> None:
 @functools.cache
 def watch_forks() -> None:
     """Have forks in handlers noticed, from the first server on."""
+    watchdog()  # made now: a fork must not find the lock taken under which it is made
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
@@ -144,8 +142,8 @@ def _wait_here(c: Connection, operation: int) -> None:
         reading = [one.channel.fileno() for one, what in awaits if what == READ and one.channel is not None]
         writing = [one.channel.fileno() for one, what in awaits if what == WRITE and one.channel is not None]
         _wait_for_any(c, reading, writing, timeout)
-    if limit is not None and limit[0] <= c.server.clock():
-        c.expire(limit[1])
+    if limit is not None and (what := c.overdue(c.server.clock())) is not None:
+        c.expire(what)
 
 
 def _wait_for_any(c: Connection, reading: list[int], writing: list[int], timeout: float | None) -> None:

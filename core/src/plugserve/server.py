@@ -122,6 +122,7 @@ class BaseServer:
                 setattr(self, public, value)
         self._core_name = name
         self._core_batches = False
+        self._core_waits_when_full = self._core_limits.connections is not None and self._core_limits.when_full == "wait"
         self._core_started = False
         self._core_closing = False
         self._core_closed = False
@@ -499,6 +500,11 @@ class BaseServer:
 
     def _core_front_here(self) -> Front | None:
         return self._core_fronts.get(threading.get_ident())
+
+    def _core_is_full(self) -> bool:
+        """Whether there are as many requests as may be, so that one more would be refused."""
+        most = self._core_limits.connections
+        return most is not None and len(self._core_requests) >= most
 
     def _core_resume_soon(self, c: Connection) -> None:
         if c.front is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ class RequestTable(dict[int, "Connection"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._peers: dict[str | None, int] = {}
+        self.on_room: list[Callable[[], object]] = []
+        """What to call when a request has been taken out, from any thread: there may be room for another."""
+        self._peers: dict[object, int] = {}
         self._lock = threading.Lock()
 
     def refusal(self, c: Connection, limits: Limits) -> str | None:
@@ -54,7 +58,7 @@ class RequestTable(dict[int, "Connection"]):
             return f"more than {limits.connections} requests at once"
         if limits.connections_per_peer is None:
             return None
-        peer = _peer(c.client_address)
+        peer = peer_key(c.peer_address, limits.ipv6_prefix)
         if peer is None and not limits.count_local_peers:
             return None
         with self._lock:
@@ -69,6 +73,9 @@ class RequestTable(dict[int, "Connection"]):
         """Take a request out. Does nothing if it is not in."""
         if self.get(id(c.request)) is c:
             del self[id(c.request)]
+            if self.on_room and not keep_count:
+                for call in tuple(self.on_room):
+                    call()
         if c.counted_peer is not None and not keep_count:
             (peer,), c.counted_peer = c.counted_peer, None
             with self._lock:
@@ -79,9 +86,33 @@ class RequestTable(dict[int, "Connection"]):
                     del self._peers[peer]
 
 
-def _peer(address: Any) -> str | None:
-    """What a peer is counted by: its host; None for a loopback or Unix peer."""
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+"""The first 96 bits of an IPv4 address in IPv6 (RFC 4291, section 2.5.5.2)."""
+
+
+def peer_key(address: object, ipv6_prefix: int) -> object:
+    """What a peer is counted by.
+
+    Parameters:
+        address: as accept(2) gave it.
+        ipv6_prefix: bits of an IPv6 address that make one peer.
+
+    Returns: the IPv4 address; the network, and the scope, of an IPv6 one; the number of a vsock peer; None for a
+        loopback or Unix peer.
+    """
     if not isinstance(address, tuple) or not address:
         return None
     host = str(address[0])
-    return None if host.startswith(("127.", "::ffff:127.")) or host == "::1" else host
+    if ":" in host:
+        try:
+            packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+        except (OSError, ValueError):
+            return host  # an override's own form
+        if not packed.startswith(_MAPPED):
+            if packed == b"\0" * 15 + b"\1":
+                return None
+            network = int.from_bytes(packed, "big") >> (128 - ipv6_prefix)
+            # A link-local network is another one on each interface.
+            return network, address[3] if len(address) > 3 else 0
+        host = socket.inet_ntop(socket.AF_INET, packed[12:])
+    return None if host.startswith("127.") else host

@@ -4,7 +4,7 @@
 |---|---|
 | `docstrings` | reads the one form that all docstrings have |
 | `pages` | puts generated Markdown where a page says `{from-code}` |
-| `hooks`, `options`, `commands`, `errors`, `limits` | generate it, each one kind |
+| `hooks`, `options`, `commands`, `errors`, `addresses` | generate it, each one kind |
 | `autodoc` | lets autodoc take Markdown docstrings |
 | `links` | turns names in backticks, and those of the standard library, into links |
 """

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from . import commands, errors, hooks, limits, options
+from . import addresses, commands, errors, hooks, options
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["GENERATORS", "connect", "expand"]
 
 GENERATORS: Final[dict[str, Callable[..., str]]] = {
-    "addresses": limits.addresses,
+    "addresses": addresses.addresses,
     "commands": commands.commands,
     "engines": options.engines,
     "error": errors.error,
@@ -33,7 +33,6 @@ GENERATORS: Final[dict[str, Callable[..., str]]] = {
     "handlers": options.handlers,
     "hooks": hooks.hooks,
     "hook-rules": hooks.rules,
-    "limits": limits.limits,
     "plugins": options.plugins,
 }
 """What can be generated, by name."""

@@ -120,6 +120,8 @@ def _lines(listener: dict[str, Any]) -> Iterator[str]:
     for key, value in listener["options"].items():
         shown = "none" if value is None else json.dumps(value)
         yield f"  {_dim('option')} {key} = {printable(shown)}"
+    for line in _limits(listener["limits"]):
+        yield f"  {_dim('limits')} {line}"
     yield ""
     rows = list(_rows(listener))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -133,6 +135,20 @@ def _lines(listener: dict[str, Any]) -> Iterator[str]:
     if listener["verdict"]:
         yield ""
         yield from _verdict(listener["verdict"])
+
+
+def _limits(limits: dict[str, Any]) -> list[str]:
+    """Those that hold, on as few lines as fit."""
+    import textwrap
+
+    shown = [
+        f"{name} = {value if isinstance(value, str) else f'{value:g}' if isinstance(value, float) else value}"
+        for name, value in limits.items()
+        if value is not None and value is not False
+    ]
+    # A name and its value stay together.
+    lines = textwrap.wrap(", ".join(one.replace(" ", "\0") for one in shown), 100, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def _rows(listener: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
