@@ -42,6 +42,8 @@ SLEEP: Final = 3
 OFFLOAD: Final = 4
 MOVE: Final = 5
 HANDLED: Final = 6
+ELSEWHERE: Final = 7
+"""For something that the front itself cannot see come: whoever can resumes the life."""
 
 # Where a request is.
 ARRIVED: Final = "arrived"
@@ -355,6 +357,8 @@ class Connection:
         """Receive once, waiting if need be; the result is in `_unread` or `_eof`."""
         while self._must_wait():
             yield from self._wait(READ)
+            if self._eof:
+                return  # end_input(), meanwhile
 
     def _must_wait(self) -> bool:
         """Receive once, if that is not known to be in vain. Returns whether it was."""
@@ -924,7 +928,9 @@ class Connection:
         return self._abort
 
     def ended_by(self, exception: BaseException) -> bool:
-        """Whether this exception is the one that `abort` makes I/O calls raise."""
+        """Whether this exception is, or holds, the one that `abort` makes I/O calls raise."""
+        if isinstance(exception, BaseExceptionGroup):
+            return any(self.ended_by(part) for part in exception.exceptions)
         return exception is self._abort or isinstance(exception, HandlerIgnoredAbort)
 
     def _raise_abort(self) -> None:

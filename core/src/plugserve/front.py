@@ -16,9 +16,9 @@ import heapq
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .connection import CLOSED, HANDLED, MOVE, MOVED, OFFLOAD, QUEUED, READ, WRITE, Connection
 from .errors import PlugserveError, RequestRejected
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
     from .server import BaseServer
 
-__all__ = ["ACCEPT_PAUSE", "OFFLOAD_THREADS", "Front"]
+__all__ = ["ACCEPT_PAUSE", "OFFLOAD_THREADS", "Front", "Phase"]
+
+Phase: TypeAlias = tuple["Front", Callable[[], bool], float | None]
+"""How to run a loop: on which front, as long as what says yes, with the seconds that one turn waits at the most."""
 
 OFFLOAD_THREADS = 8
 """Worker threads of one front for calls that block."""
@@ -56,6 +59,9 @@ class Front:
         server: whose.
         poller: readiness, `KernelPoller` or the memory engine's.
     """
+
+    reusable = False
+    """Whether to keep it while nobody runs it, even with nothing parked on it."""
 
     def __init__(self, server: BaseServer, poller: Any) -> None:
         self.server = server
@@ -98,6 +104,21 @@ class Front:
         return self._held + len(self._calls)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def run(self, going_on: Callable[[], bool], timeout: float | None) -> None:
+        """Turn, under the server's last guard, as long as `going_on` says so.
+
+        Parameters:
+            going_on: asked before each turn.
+            timeout: the seconds that one turn waits at the most.
+        """
+        turn = self.server._core_turn
+        while going_on():
+            turn(self, timeout)
+
+    def ending(self) -> Iterator[Phase]:
+        """What is still to be run before the calling thread leaves this loop."""
+        return iter(())
 
     def turn(self, timeout: float | None) -> bool:
         """Wait at most `timeout` seconds, then do everything that is due. Returns whether the listener was ready."""
@@ -284,6 +305,10 @@ class Front:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
+    def begin(self, c: Connection) -> None:
+        """Start the life of a request that was just accepted."""
+        self.advance(c)
+
     def advance(self, c: Connection, value: object = None) -> None:
         """Resume a life that the front holds, and do what it asks for next.
 
@@ -361,13 +386,15 @@ class Front:
         self._watch(c, operation)
         self._set_timer(c)
 
-    def _watch(self, c: Connection, operation: int) -> None:
+    def _watch(self, c: Connection, operation: int, *, disturbed: bool = False) -> None:
         if c.outgoing:
             self._watch_all(c, operation)
             return
         mask = READABLE if operation == READ else 0
         if operation == WRITE or (c.buffered and operation != OFFLOAD):
             mask |= WRITABLE
+        if not mask and c.interest == READABLE and not disturbed:
+            return  # most will read again before anything has arrived: two system calls less
         if mask != c.interest:
             self._set_interest(c, mask)
 
@@ -477,7 +504,7 @@ class Front:
                     return
             self.advance(c)
         else:
-            self._watch(c, operation)
+            self._watch(c, operation, disturbed=True)
 
     def _ready_outside(self, one: Connection, events: int) -> None:
         """Something has happened on one of several connections of a request."""

@@ -108,6 +108,18 @@ class KernelPoller:
         """What is ready, as (data, events), after at most `timeout` seconds."""
         return [(key.data, events) for key, events in self._selector.select(timeout)]
 
+    def fileno(self) -> int:
+        """A descriptor that is readable while something is ready, so that another loop can wait for this one.
+
+        Errors: `ConfigurationError` where the system call has none (`poll`, `select`).
+        """
+        fileno: Callable[[], int] | None = getattr(self._selector, "fileno", None)
+        if fileno is None:
+            raise ConfigurationError(
+                "to be waited for, the server's poller must be epoll or kqueue: not on this platform"
+            )
+        return fileno()
+
     def close(self) -> None:
         """Give everything back. What was registered is not touched: after a fork it may be another process's, too."""
         if self._waker.fd >= 0:
@@ -157,12 +169,15 @@ class _EpollPoller(KernelPoller):
     def select(self, timeout: float | None) -> list[tuple[Any, int]]:
         data = self._data
         # Of an error or a hang-up whoever waits for anything has to know. A time is rounded up to the millisecond of
-        # epoll_wait(2): a loop that wakes early would turn once in vain.
+        # epoll_wait(2): a loop that wakes early would turn once in vain. No time stays no time.
         return [
             (data[fd], (READABLE if events & ~_OUT else 0) | (WRITABLE if events & ~_IN else 0))
-            for fd, events in self._epoll.poll(None if timeout is None else timeout + 0.0005)
+            for fd, events in self._epoll.poll(timeout + 0.0005 if timeout else timeout)
             if fd in data
         ]
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
 
     def _close(self) -> None:
         self._epoll.close()

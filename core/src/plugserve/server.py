@@ -11,8 +11,10 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import is_dataclass
+from functools import partial
 from inspect import getattr_static
 from operator import attrgetter
 from time import monotonic
@@ -22,7 +24,7 @@ from .accepting import FATAL, accept_failed
 from .connection import ARRIVED, CLOSING, HANDLING, QUEUED, Connection
 from .errors import Aborted, ConfigurationError, PeerError, ShuttingDown
 from .faults import ends_the_loop, report
-from .front import Front
+from .front import Front, Phase
 from .handlers import ModernHandler
 from .hooks import Holder, Hooks, Plugins, means_plugins, observe, start
 from .life import BANNER_PATIENCE, hung_up, live
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["BaseServer", "SynchronousMixIn"]
+
+
+def _once() -> Callable[[], bool]:
+    """Says yes the first time it is asked, and no from then on."""
+    answers = iter((True,))
+    return lambda: next(answers, False)
 
 
 class SynchronousMixIn:
@@ -293,6 +301,13 @@ class BaseServer:
 
         Errors: `OSError` when the listening socket turns out to be none; `KeyboardInterrupt`.
         """
+        with closing(self._core_serve(poll_interval)) as phases:
+            for front, going_on, longest in phases:
+                front.run(going_on, longest)
+
+    def _core_serve(self, poll_interval: float) -> Generator[Phase, None, None]:
+        """What `serve_forever` does between the runs of its loop, and how it is to be run: each phase is a front, what
+        to ask whether it goes on, and the seconds that one turn waits at the most."""
         self._core_start()
         self.__is_shut_down.clear()
         front = self._core_enter()
@@ -304,14 +319,12 @@ class BaseServer:
                 else:
                     self._core_batches = self._core_accepts_plainly
                 front.listen(self.fileno())
-                while not (self._core_stopping or self._core_closed):
-                    self._core_turn(front, poll_interval)
-                    if self._core_listener_error is not None:
-                        if self.fileno() >= 0:
-                            raise self._core_listener_error
-                        break
+                yield front, self._core_goes_on, poll_interval
+                if self._core_listener_error is not None and self.fileno() >= 0:
+                    raise self._core_listener_error
             if self.__drain is not None:
-                self._core_drain(front, self.__drain)
+                yield from self._core_drain(front, self.__drain)
+            yield from front.ending()
         finally:
             front.stop_listening()
             self._core_exit(front)
@@ -319,6 +332,9 @@ class BaseServer:
                 self.__stop = False
                 self.__drain = None
                 self.__is_shut_down.set()
+
+    def _core_goes_on(self) -> bool:
+        return not (self.__stop or self._core_closed or self._core_listener_error is not None)
 
     def _core_turn(self, front: Front, timeout: float | None) -> None:
         """One turn of the loop, and the last guard around it."""
@@ -370,23 +386,19 @@ class BaseServer:
             return  # in a child the loop is the parent's; in the loop's own thread waiting would be for ever
         self.__is_shut_down.wait_for_others()
 
-    def _core_drain(self, front: Front, seconds: float) -> None:
+    def _core_drain(self, front: Front, seconds: float) -> Generator[Phase, None, None]:
         """Finish what was accepted, until the deadline."""
         deadline = self.draining if self.draining is not None else self.clock() + seconds
-        self.draining = deadline
-        if self.is_stream and self.fileno() >= 0:
-            self._core_serve_backlog(front)
-        front.stop_listening()
-        for c in list(self._core_requests.values()):
-            if not c.draining:
-                self._core_say_goodbye(c, deadline)
+        # By the loop itself, as everything else that a handler may be called in.
+        front.call_soon(partial(self._core_begin_drain, front, deadline))
+        yield front, _once(), 0.0
         while self._core_requests and (left := deadline - self.clock()) > 0:
             # Whoever ends the last request at a place of its own wakes the loop (`_core_forget`); of children some
             # systems cannot tell.
-            self._core_turn(front, min(left, 0.5))
+            yield front, _once(), min(left, 0.5)
         for c in list(self._core_requests.values()):
             c.abort(ShuttingDown("the server's drain deadline passed"))
-        self._core_turn(front, 0)
+        yield front, _once(), 0.0
         self.draining = None
 
     def _core_drain_inline(self, seconds: float) -> None:
@@ -397,6 +409,17 @@ class BaseServer:
                 self._core_say_goodbye(c, deadline)
                 if self.real_time:
                     watchdog().watch(c)
+
+    def _core_begin_drain(self, front: Front, deadline: float) -> None:
+        self.draining = deadline
+        try:
+            if self.is_stream and self.fileno() >= 0:
+                self._core_serve_backlog(front)
+        finally:
+            front.stop_listening()
+            for c in list(self._core_requests.values()):
+                if not c.draining:
+                    self._core_say_goodbye(c, deadline)
 
     def _core_say_goodbye(self, c: Connection, deadline: float) -> None:
         """Ask one request to come to its end."""
@@ -480,10 +503,13 @@ class BaseServer:
     def _core_make_poller(self) -> Any:
         return make_poller()
 
+    def _core_make_front(self) -> Front:
+        return Front(self, self._core_make_poller())
+
     def _core_enter(self) -> Front:
         """The front of the calling thread, from now on running."""
         with self._core_lock:
-            front = self._core_spare_fronts.pop() if self._core_spare_fronts else Front(self, self._core_make_poller())
+            front = self._core_spare_fronts.pop() if self._core_spare_fronts else self._core_make_front()
             self._core_fronts[threading.get_ident()] = front
         front.enter()
         return front
@@ -493,10 +519,15 @@ class BaseServer:
         with self._core_lock:
             front.leave_loop()
             self._core_fronts.pop(threading.get_ident(), None)
-            if front.parked_now() or (self.keeps_front and not self._core_closing):
+            parked = front.parked_now()
+            if not self._core_closed and (parked or ((self.keeps_front or front.reusable) and not self._core_closing)):
                 self._core_spare_fronts.append(front)
-            else:
-                front.close()
+                return
+            front.closed = not parked
+        if parked:
+            self._core_close_front(front)  # closed by another thread meanwhile
+        else:
+            front.close()
 
     def _core_front_here(self) -> Front | None:
         return self._core_fronts.get(threading.get_ident())
@@ -609,7 +640,7 @@ class BaseServer:
         c.front = front
         self._core_requests[id(request)] = c
         c.life = live(c)
-        front.advance(c)
+        front.begin(c)
 
     def _core_begin_at_place(self, request: Any, client_address: Any) -> Connection | None:
         """The life of a request that never came through the loop: somebody accepted it and calls `finish_request`.

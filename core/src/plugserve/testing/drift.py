@@ -12,8 +12,10 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,18 @@ class _Errors(logging.Handler):
         self.records.append(self.format(record))
 
 
+def _open_what_stays() -> None:
+    """libuv opens a pipe for signals with its first loop and keeps it for as long as the process lives: no test is to
+    blame for that."""
+    uvloop = sys.modules.get("uvloop")
+    if uvloop is not None and uvloop not in _opened:
+        _opened.append(uvloop)
+        uvloop.new_event_loop().close()
+
+
+_opened: list[Any] = []
+
+
 @pytest.fixture(autouse=True)
 def no_drift(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Fails a test that leaves something behind, or in which the core logged a warning that it did not expect.
@@ -110,6 +124,7 @@ def no_drift(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     The value is the list of what the core logged: a test that expects records looks at them and clears the list.
     """
     faults.reset_reports()
+    _open_what_stays()
     errors = _Errors()
     logger = logging.getLogger("plugserve")
     logger.addHandler(errors)

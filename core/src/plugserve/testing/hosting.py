@@ -22,6 +22,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import plugserve
+from plugserve.compose import server_class
+from plugserve.discovery import list_entries, load
+from plugserve.errors import PlugserveError
 from plugserve.server import BaseServer
 
 from .memory import MemorySocket, MemoryTCPServer, MemoryUDPServer
@@ -58,9 +61,21 @@ def _datagram_engines() -> dict[str, Any]:
     return engines
 
 
-STREAM_ENGINES: dict[str, Any] = _stream_engines()
-"""The stream server class of each engine, by the engine's name."""
-DATAGRAM_ENGINES: dict[str, Any] = _datagram_engines()
+def _with_installed(engines: dict[str, Any], transport: str) -> dict[str, Any]:
+    """Add the engines that other distributions bring. One that cannot be loaded here, since a package that it needs is
+    optional and absent, is left out."""
+    for entry in list_entries("plugserve.engines"):
+        if entry.name not in engines:
+            try:
+                engines[entry.name] = server_class(transport, load("engine", entry.name))
+            except PlugserveError:
+                continue
+    return engines
+
+
+STREAM_ENGINES: dict[str, Any] = _with_installed(_stream_engines(), "tcp")
+"""The stream server class of each engine, those of installed distributions included, by the engine's name."""
+DATAGRAM_ENGINES: dict[str, Any] = _with_installed(_datagram_engines(), "udp")
 
 
 class Client(Protocol):
