@@ -51,6 +51,8 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("handler", "qotd"): "plugserve-simple",
     ("handler", "time"): "plugserve-simple",
     ("plugin", "access"): "plugserve-access",
+    ("engine", "asyncio"): "plugserve-asyncio",
+    ("engine", "uvloop"): "plugserve-asyncio",
     ("plugin", "log"): "plugserve-log",
 }
 """Which of this project's distributions brings what, to say what to install.
