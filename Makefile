@@ -10,6 +10,7 @@ DEMO := plugserve serve http-files@127.0.0.1:8080 echo@tcp://127.0.0.1:7007,udp:
 
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .bench
 JOBS ?= auto
 PYTEST_FLAGS ?=
 MEMBERS := $(wildcard core/pyproject.toml plugins/*/pyproject.toml contrib_handlers/*/pyproject.toml)
@@ -21,7 +22,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test lint types tests test-all format coverage docs docs-links constraints changelog clean FORCE
+.PHONY: help serve setup test lint types tests test-all format coverage bench docs docs-links constraints changelog clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -68,11 +69,14 @@ docs-links: $(VENV)/.tools ## ask every outer address that the documentation lin
 constraints: $(VENV)/.tools ## write constraints.txt anew, with the newest versions
 	$(BIN)/python tests/workspace/pin.py
 
+bench: $(BENCH)/.peers ## measure beside other servers (20 minutes), and renew the figures in the documentation
+	$(BENCH)/venv/bin/python tests/benchmarks/run.py --write
+
 changelog: $(VENV)/.tools ## show what the next release will say
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist docs/_build
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist docs/_build
 	find core plugins contrib_handlers tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up happens once: each stamp is older than what it depends on only when there is something to do, and then pip is
@@ -91,4 +95,11 @@ $(VENV)/.members: $(VENV)/.list $(MEMBERS) constraints.txt | $(VENV)/pyvenv.cfg
 
 $(VENV)/.tools: $(VENV)/.members pyproject.toml
 	$(BIN)/python tests/workspace/install.py tools
+	@touch $@
+
+# An environment of its own, so that nothing but the benchmarks depends on other servers.
+$(BENCH)/.peers: $(VENV)/.list $(MEMBERS) constraints.txt tests/benchmarks/peers.txt
+	test -x $(BENCH)/venv/bin/python || $(PYTHON) -m venv $(BENCH)/venv
+	$(BENCH)/venv/bin/python tests/workspace/install.py members
+	$(BENCH)/venv/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/benchmarks/peers.txt
 	@touch $@

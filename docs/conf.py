@@ -14,7 +14,8 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "plugserve_docs"]
 source_suffix = {".md": "markdown"}
 # demo/ is what `make serve` shows: pages of its own.
-exclude_patterns = ["_build", "demo"]
+# A run of the benchmarks writes the table, and the page about them includes it.
+exclude_patterns = ["_build", "demo", "reference/benchmarks-table.md"]
 templates_path: list[str] = []
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

@@ -70,6 +70,7 @@ UNWANTED_FOLDERS = {
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
+    ".bench",
     ".venv",
     "__pycache__",
     "_build",

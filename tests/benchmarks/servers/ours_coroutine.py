@@ -1,0 +1,26 @@
+"""A coroutine handler on `multiplexing`: `tcp` or `udp`."""
+
+import sys
+
+from common import BACKLOG, HOST, ready
+
+from plugserve import CoroutineHandler, MultiplexingTCPServer, MultiplexingUDPServer
+
+
+class Echo(CoroutineHandler):
+    """Echo until the client closes."""
+
+    async def handle(self) -> None:
+        while data := await self.connection.read():
+            self.connection.write(data)
+
+
+class Server(MultiplexingTCPServer):
+    """With the queue that all have here."""
+
+    request_queue_size = BACKLOG
+
+
+server = (MultiplexingUDPServer if sys.argv[1] == "udp" else Server)((HOST, 0), Echo)
+ready(server.server_address[1])
+server.serve_forever()

@@ -1,0 +1,8 @@
+"""The protocols of `asyncio_protocol.py` on uvloop: `tcp` or `udp`."""
+
+import sys
+
+import uvloop
+from asyncio_protocol import main
+
+uvloop.run(main(sys.argv[1]))

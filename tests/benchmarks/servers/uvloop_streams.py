@@ -1,0 +1,6 @@
+"""The streams of `asyncio_streams.py` on uvloop."""
+
+import uvloop
+from asyncio_streams import main
+
+uvloop.run(main())
