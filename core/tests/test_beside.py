@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
@@ -23,6 +24,8 @@ def no_tracker() -> Iterator[None]:
     yield
     from multiprocessing import resource_tracker
 
+    # A semaphore of the pool that is collected later would start it again.
+    gc.collect()
     resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
