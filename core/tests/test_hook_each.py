@@ -289,9 +289,13 @@ def test_hook_handle_that_fails_behind_its_yield_is_reported(no_drift: list[str]
 
 
 def test_hook_out_of_band_is_refused_by_every_engine_that_does_not_deliver() -> None:
-    """Instead of never being called."""
-    for server_class in (TCPServer, MemoryTCPServer):
-        assert not server_class.delivers_out_of_band
+    """Instead of never being called; so by a listener whose policy is another."""
+
+    class Deaf(TCPServer):
+        delivers_out_of_band = False
+        urgent = "event"
+
+    for server_class in (Deaf, TCPServer, MemoryTCPServer):
         with pytest.raises(PluginError, match="does not deliver"):
             server_class(("127.0.0.1", 0), Echo, plugins=[answering("out_of_band")])
 

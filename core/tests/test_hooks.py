@@ -196,14 +196,14 @@ def test_hook_handle_cannot_swallow_the_handlers_exception(capfd: pytest.Capture
 
 
 def test_hook_out_of_band() -> None:
-    """A plugin that waits for urgent data is refused where no engine delivers it, instead of never being called."""
+    """A plugin that waits for urgent data is refused where none is delivered, instead of never being called."""
 
     class Urgent:
         @hookimpl
         def out_of_band(self, context: Any) -> None:
             """Never reached."""
 
-    with pytest.raises(PluginError, match=r"'urgent' implements out_of_band, and the engine 'sync' does not deliver"):
+    with pytest.raises(PluginError, match=r"'urgent' implements out_of_band, and this listener does not deliver"):
         TCPServer(("127.0.0.1", 0), Echo, plugins=[Urgent()])
 
 

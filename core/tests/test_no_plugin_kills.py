@@ -12,7 +12,7 @@ from plugserve.hookspecs import SPECS
 from plugserve.testing import STREAM_ENGINES
 
 CELL = Path(__file__).with_name("kill_cell.py")
-# No engine delivers urgent data yet, and a plugin that implements out_of_band is refused at start (test_hooks.py).
+# Without the policy event a plugin that implements out_of_band is refused at start; with it: test_urgent.py.
 HOOKS = [hook for hook in SPECS if hook != "out_of_band"]
 EXCEPTIONS = [
     "SystemExit",

@@ -159,6 +159,7 @@ def test_the_frame(schema: dict[str, Any]) -> None:
         "options",
         "engine-options",
         "limits",
+        "urgent",
         "plugin",
     }
     assert all(one["description"] for one in table["properties"].values())

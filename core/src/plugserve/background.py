@@ -55,6 +55,10 @@ class Background(ABC):
         assert self._wake_read is not None, "wake_fd exists while the thread runs"
         return self._wake_read.fileno()
 
+    def descriptors(self) -> set[int]:
+        """Those that it keeps open, for whoever looks for forgotten ones; a subclass adds its own."""
+        return {end.fileno() for end in (self._wake_read, self._wake_write) if end is not None}
+
     def start(self) -> None:
         """Start the thread unless it runs. Cheap when it does."""
         thread = self._thread

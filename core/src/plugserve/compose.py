@@ -28,8 +28,8 @@ def server_class(transport: str, engine: type, engine_options: Mapping[str, Any]
     Parameters:
         transport: `"tcp"`, `"udp"`, `"unix"`, `"unix-dgram"`, `"unix-seqpacket"` or `"vsock"`.
         engine: the mix-in.
-        engine_options: class attributes of the engine, of those that it calls its options, and their values; for a
-            class of its own.
+        engine_options: class attributes of the engine, of those that it calls its options, and their values, or
+            `urgent`; for a class of its own.
 
     Raises:
         ConfigurationError: this platform has no such sockets, or there is no such transport, or the engine is no class
@@ -87,6 +87,7 @@ def make_server(
     options: Any = None,
     limits: Limits | None = None,
     name: str | None = None,
+    urgent: str = "drop",
     ready: socket.socket | None = None,
 ) -> TCPServer:
     """A server on an address, bound and activated: call its `serve_forever()`.
@@ -100,6 +101,7 @@ def make_server(
         options: an instance of the handler's `Options`.
         limits: None means `Limits()`, for classic handlers too.
         name: what to call this listener in logs; its address if None.
+        urgent: what to do with urgent data of TCP: `"drop"`, `"inline"`, `"event"` or `"abort"`.
         ready: the socket of that address if it has been bound already; the server owns it from now on, whatever
             happens.
 
@@ -116,9 +118,10 @@ def make_server(
         engine = cast(type, load("engine", engine))
     if isinstance(address, str):
         address = parse_address(address)
+    attributes = dict(engine_options or {}) | ({} if urgent == "drop" else {"urgent": urgent})
     bound = bind(address) if ready is None else ready
     try:
-        made = server_class(transport_of(bound), engine, engine_options)(
+        made = server_class(transport_of(bound), engine, attributes)(
             socket_name(bound),
             handler,
             bind_and_activate=False,

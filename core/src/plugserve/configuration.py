@@ -28,7 +28,7 @@ import os
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .serving import DRAIN
 from .toml_document import Document, Faults, Spot
@@ -63,7 +63,7 @@ class Asked:
         handler, engine: names or references.
         bind: the address as text.
         name: in logs; None if it has none.
-        options, engine_options, limits: as they were given.
+        options, engine_options, limits, urgent: as they were given.
         plugins: in wire order.
         folder: where relative paths begin; None means the working directory.
     """
@@ -77,6 +77,7 @@ class Asked:
     options: Mapping[str, Any] = field(default_factory=dict)
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
+    urgent: str = "drop"
     plugins: tuple[AskedPlugin, ...] = ()
     folder: str | None = None
 
@@ -125,6 +126,7 @@ class Listen:
         options: the handler's options.
         engine_options: the engine's options.
         limits: what peers may cost.
+        urgent: what to do with urgent data of TCP: `drop` it, keep it `inline`, tell of each `event`, or `abort`.
         plugin: the plugins, in wire order, outermost first.
     """
 
@@ -135,6 +137,7 @@ class Listen:
     options: dict[str, Any] = field(default_factory=dict)
     engine_options: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
+    urgent: Literal["drop", "inline", "event", "abort"] = "drop"
     plugin: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -262,6 +265,7 @@ class _Reader:
                     options=table.get("options", {}),
                     engine_options=table.get("engine_options", {}),
                     limits=table.get("limits", {}),
+                    urgent=table.get("urgent", "drop"),
                     plugins=tuple(plugins),
                     folder=spot.folder,
                 )
@@ -317,6 +321,7 @@ _FORMS: Final = {
     "options": "options = { NAME = VALUE }",
     "engine-options": "engine-options = { NAME = VALUE }",
     "limits": "limits = { NAME = VALUE }",
+    "urgent": 'urgent = "drop", "inline", "event" or "abort"',
     "include": 'include = ["conf.d/*.toml"]',
     "drain": "drain = 10",
     "plugin": '[[listen.plugin]] and below it use = "NAME"',

@@ -24,14 +24,16 @@ from .context import Context, Outcome
 from .errors import Aborted, DeadlineExceeded, EndOfStream, HandlerIgnoredAbort, LimitExceeded, PlugserveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
+    from .ancillary import Ancillary, PeerCredentials
     from .front import Front
     from .hooks import Hooks
     from .limits import Limits
     from .outgoing import Outgoing
     from .server import BaseServer
     from .transform import Transform
+    from .urgent import Urgency
 
 __all__ = ["Connection"]
 
@@ -97,6 +99,7 @@ class Connection:
         "_transforms",
         "_unread",
         "accepted_at",
+        "ancillary",
         "awaits",
         "away",
         "blocks",
@@ -139,6 +142,7 @@ class Connection:
         "torn_down",
         "total_in",
         "total_out",
+        "urgency",
         "urgent",
         "waiting",
         "wake_at",
@@ -162,6 +166,10 @@ class Connection:
         self.identity: Any = None
         self.tls: Any = None
         self.urgent: bytes | None = None
+        self.urgency: Urgency | None = None
+        """Its urgent data; None unless its listener has a policy for that."""
+        self.ancillary: Ancillary | None = None
+        """Descriptors that came and were not taken, and those that have not left yet."""
         self.rejected_by: str | None = None
         self.exception: BaseException | None = None
         self.feeder: Callable[[bytes], bytes | None] | None = None
@@ -263,6 +271,23 @@ class Connection:
     def ended(self) -> bool:
         """Whether the peer's stream has ended and everything before its end has been read."""
         return self._eof and not self._unread
+
+    @property
+    def peer_credentials(self) -> PeerCredentials | None:
+        """Process, user and group of the peer of a Unix socket, as the kernel noted them when it connected (unix(7),
+        SO_PEERCRED); None on other transports and where the system does not tell."""
+        from .ancillary import peer_credentials
+
+        return peer_credentials(self.request if self.server.is_stream else None)
+
+    @property
+    def at_mark(self) -> bool:
+        """Whether the next byte that a read gives is the urgent one; only with the policy `inline`.
+
+        A read never goes across the mark: it gives what stands before, then the urgent byte alone. Await
+        `wait_readable()` first to know what comes before it is read.
+        """
+        return self.urgency is not None and self.urgency.at_mark()
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.client_address!r} {self.state}>"
@@ -390,6 +415,8 @@ class Connection:
             return False
         if self.limits.minimum_rate is not None:
             return False  # each wait counts
+        if self.urgency is not None and self.urgency.watches:
+            return False  # a read that goes on is what tells of urgent data
         if not self.total_in and self.limits.idle_comes_first:
             return False  # the first byte brings the deadline nearer, and nobody here would notice
         if self._abort is not None:
@@ -455,7 +482,7 @@ class Connection:
         else:
             raw = self.channel.receive(limit)
         if raw is None:
-            return False
+            return self._eof
         if not raw:
             self._raw_end = True
         self.total_in += len(raw)
@@ -506,6 +533,56 @@ class Connection:
             raise PlugserveError("write after close: the connection has been told to end")
         if data:
             self._emit(data, len(self._transforms) if self._transforms else 0)
+
+    def send_urgent(self, byte: bytes) -> None:
+        """Send one urgent byte, behind all that was written before (send(2), MSG_OOB).
+
+        Parameters:
+            byte: one byte, since the kernel knows one only (RFC 6093, section 3.1).
+
+        Errors: `PlugserveError` where there is no urgent data: on datagrams, below TLS, on most Unix sockets;
+            `ValueError` for anything but one byte; those of `write`.
+        """
+        from .ordered_output import send_urgent
+
+        self._check_output()
+        send_urgent(self, byte)
+
+    @types.coroutine
+    def send_descriptors(self, data: bytes, descriptors: Sequence[int]) -> Generator[int, None, None]:
+        """Send open descriptors to the peer of a Unix socket, with `data`, behind all that was written before
+        (unix(7), SCM_RIGHTS). The peer gets copies; ours stay open, and may be closed as soon as this returns.
+
+        Parameters:
+            data: at least one byte, which carries them.
+            descriptors: one to 253, as the kernel wants it.
+
+        Errors: `PlugserveError` where descriptors cannot be sent; `ValueError` without data or descriptors; those of
+            `write`.
+        """
+        from .ordered_output import send_descriptors
+
+        self._check_output()
+        send_descriptors(self, data, descriptors)
+        yield from self._drain_to(self.limits.high_water)
+
+    def take_descriptors(self) -> list[int]:
+        """The descriptors that came with what has been read so far, in order, and are not taken yet; they are the
+        caller's to close from now on. `UnixStreamServer.accept_descriptors` says how many may come.
+
+        Errors: `PlugserveError` for a classic handler, which has the real socket: `socket.recv_fds` takes them.
+        """
+        if not self.counted:
+            raise PlugserveError(
+                f"{self.server.handler_name} has the real socket: take descriptors with socket.recv_fds(request, ...)"
+            )
+        return [] if self.ancillary is None else self.ancillary.take()
+
+    def _check_output(self) -> None:
+        if self._abort is not None:
+            self._raise_abort()
+        if self.output_closed:
+            raise PlugserveError("write after close: the connection has been told to end")
 
     def _emit(self, data: bytes | bytearray | memoryview, level: int) -> None:
         """Send bytes from `level` outwards."""
@@ -863,6 +940,8 @@ class Connection:
         if self._transforms is None:
             self._transforms = []
         self._transforms.append(transform)
+        if self.urgency is not None:
+            self.urgency.transform()
         level = len(self._transforms) - 1
         unread, self._unread = self._unread, b""
         ended, self._eof = self._eof, False
@@ -966,7 +1045,11 @@ class Connection:
         """The channel of this request, made when it is first needed."""
         if self.channel is None:
             if self.server.is_stream:
-                self.channel = StreamChannel(self.request, packets=self.server.keeps_records)
+                make = self.server._core_make_channel
+                if make is None:
+                    self.channel = StreamChannel(self.request, packets=self.server.keeps_records)
+                else:
+                    self.channel = make(self)
             else:
                 packet, sock = self.request
                 self.channel = DatagramChannel(packet, sock, self.client_address)
@@ -1091,6 +1174,8 @@ class Connection:
             outgoing, self.outgoing = self.outgoing, None
             for other in outgoing:
                 other.close()
+        if self.ancillary is not None:
+            self.ancillary.close()
 
     def release(self) -> None:
         """Nobody will be told of this request again: the last cycle goes."""

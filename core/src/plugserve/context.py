@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from .ancillary import PeerCredentials
     from .connection import Connection
     from .server import BaseServer
 
@@ -108,8 +109,20 @@ class Context:
 
     @property
     def urgent(self) -> bytes | None:
-        """The last urgent byte that the peer sent, where the engine delivers it."""
+        """The last urgent byte that the peer sent, where the listener's policy is `event` or `abort`."""
         return self._connection.urgent
+
+    @property
+    def urgent_count(self) -> int:
+        """How many urgent bytes the listener's policy has met so far; those that came too fast for it are not
+        counted."""
+        urgency = self._connection.urgency
+        return 0 if urgency is None else urgency.count
+
+    @property
+    def peer_credentials(self) -> PeerCredentials | None:
+        """Process, user and group of the peer of a Unix socket; None on other transports."""
+        return self._connection.peer_credentials
 
     @property
     def handler_name(self) -> str:

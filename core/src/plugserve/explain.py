@@ -62,7 +62,7 @@ def explain(listener: Listener) -> dict[str, Any]:
     for step, hook, when, where, note in _STEPS:
         if not made.is_stream and step in ("layers", "first byte", "out_of_band"):
             continue  # what needs a stream
-        if step == "out_of_band" and not made.delivers_out_of_band:
+        if step == "out_of_band" and (not made.delivers_out_of_band or listener.urgent != "event"):
             continue
         if step == "first byte" and _is_straight(listener):
             continue

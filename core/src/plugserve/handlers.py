@@ -189,6 +189,20 @@ class ModernHandler:
     def goodbye(self, deadline: float) -> None:
         """The server drains: come to an end within `deadline` seconds. Called by the loop's thread."""
 
+    def urgent(self, data: bytes) -> bytes | None:
+        """The peer sent an urgent byte, and the listener's policy is `event`. Called within a read, the pending one or
+        the next. Returns what to send.
+
+        Parameters:
+            data: the byte; it is no part of the stream.
+        """
+        return None
+
+    def _take_urgent(self, data: bytes) -> None:
+        answer = self.urgent(data)
+        if answer:
+            self.connection.write(answer)
+
     def _live(self) -> Awaitable[None]:
         """What the life awaits in the middle of the request."""
         raise NotImplementedError
@@ -327,6 +341,9 @@ class ProtocolHandler(ModernHandler):
                     break
         finally:
             self.closed()
+
+    def _take_urgent(self, data: bytes) -> None:
+        self._call(self.urgent, data)
 
     async def _wait_beside(self) -> None:
         """Do what `offload` was told, then go on."""

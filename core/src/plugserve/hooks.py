@@ -188,6 +188,12 @@ class Plugins(Mapping[str, Any]):
                 f"implements out_of_band, and the engine {engine!r} does not deliver urgent data: it would never be "
                 f"called",
             )
+        if hooks.out_of_band and server.urgent != "event":
+            raise _refusal(
+                hooks.out_of_band[0].plugin,
+                f"implements out_of_band, and this listener does not deliver urgent data: its policy is "
+                f"{server.urgent}, set urgent = event",
+            )
         if hooks.open_connection and not server.is_stream:
             raise _refusal(
                 hooks.open_connection[0].plugin,

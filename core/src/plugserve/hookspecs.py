@@ -205,7 +205,12 @@ def handle(  # type: ignore[empty-body]  # a specification: the docstring is the
 def out_of_band(server: BaseServer, request: Any, client_address: Any, context: Context) -> None:
     """Learn that the peer sent urgent data (TCP's urgent pointer, RFC 6093), with the byte in `context.urgent`.
 
-    When: while the request is open, on engines that deliver it; a plugin that implements it is refused on the others.
+    A second urgent byte that comes before the first was seen takes its place, and a flood is cut to 16 a second.
+
+    When: from the vote of `authorize` to the end of the handler, on listeners whose policy is `urgent = "event"`; a
+        plugin that implements it is refused on the others. On the thread that reads, if the handler is reading or the
+        request waits on the server's own loop; on a thread of its own (in the request's process) while the handler does
+        something else. One call a request at a time, but beside its handler: take a lock, and never wait.
     Connection: open; the urgent byte is not part of the stream.
     Parameters: `server`; `request`; `client_address`; `context`.
     Returns: ignored.

@@ -70,6 +70,10 @@ async def live(c: Connection) -> BaseException | None:
     crowded = c.rejected_by == "limits"
     if reason is None and (hooks.open_connection or hooks.authorize):
         reason = await open_up(c)
+    if c.server._core_urgent is not None and reason is None:
+        c.open_channel()
+        if c.urgency is not None:
+            c.urgency.admit()
     if reason is None and (not facts.straight or c.limits.total is not None):
         reason = await _first_byte(c)
     if reason is not None:
@@ -187,7 +191,7 @@ async def _first_byte(c: Connection) -> str | None:
             return None
         await c.wait_arrival(patience if patience > 0 else None)
     except (Aborted, OSError) as exception:
-        c.rejected_by = "limits" if isinstance(exception, Aborted) else "peer"
+        c.rejected_by = c.rejected_by or ("limits" if isinstance(exception, Aborted) else "peer")
         return str(exception)
     return None
 

@@ -39,4 +39,4 @@ class MultiplexingMixIn(OnFrontMixIn):
         super().check_engine_options(**others)
 
     def _core_make_poller(self) -> Any:
-        return make_poller(self.poller)
+        return make_poller(self.poller, urgent=self._core_watches_urgent)

@@ -46,6 +46,8 @@ def handle_here(c: Connection) -> None:
     watched = c.limits.has_deadlines and c.server.real_time
     if watched:
         watchdog().watch(c)
+    if c.urgency is not None:
+        c.urgency.enter_place()
     try:
         operation = c.resume()
         while operation != HANDLED:
@@ -54,6 +56,8 @@ def handle_here(c: Connection) -> None:
     finally:
         if watched or c.draining:
             watchdog().unwatch(c)
+        if c.urgency is not None:
+            c.urgency.leave_place()
     if c.strayed:
         _end_stray(c)
     if c.exception is not None:
@@ -137,6 +141,8 @@ def _wait_here(c: Connection, operation: int) -> None:
     if c.channel is None or not c.server.is_stream:
         if timeout is not None:
             sleep(timeout)
+    elif c.urgency is not None and c.urgency.watches and operation == READ:
+        c.urgency.wait_here(timeout)
     else:
         awaits = c.awaits or ((c, operation),)
         reading = [one.channel.fileno() for one, what in awaits if what == READ and one.channel is not None]

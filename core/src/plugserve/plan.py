@@ -124,7 +124,13 @@ class Listener:
         from .compose import server_class
 
         transport = self.address.transport
-        return server_class("tcp" if transport in ("fd", "systemd") else transport, self.engine, self.engine_options)
+        attributes = {**self.engine_options, **({} if self.urgent == "drop" else {"urgent": self.urgent})}
+        return server_class("tcp" if transport in ("fd", "systemd") else transport, self.engine, attributes)
+
+    @property
+    def urgent(self) -> str:
+        """What to do with urgent data."""
+        return self.asked.urgent
 
     def instances(self) -> dict[str, Any]:
         """The plugins by name."""
@@ -152,6 +158,7 @@ class Listener:
                 options=self.options,
                 limits=self.limits,
                 name=self.asked.name,
+                urgent=self.urgent,
                 ready=self.socket,
             )
         except ConfigurationError as error:
@@ -493,6 +500,7 @@ def _fit(listener: Listener) -> None:
     if listener.address.transport not in ("fd", "systemd"):
         made._core_check_handler(listener.handler)
         plugins.compile(server)
+        server._core_set_policies()
 
 
 def _lines(

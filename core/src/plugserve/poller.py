@@ -6,16 +6,19 @@ import os
 import select
 import selectors
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 from .errors import ConfigurationError
 
-__all__ = ["LISTENER", "POLLERS", "READABLE", "WRITABLE", "KernelPoller", "make_poller"]
+__all__ = ["LISTENER", "POLLERS", "READABLE", "URGENT", "WRITABLE", "KernelPoller", "make_poller"]
 
 READABLE: Final = selectors.EVENT_READ
 WRITABLE: Final = selectors.EVENT_WRITE
+URGENT: Final = 4
+"""Urgent data has arrived and has not been taken (poll(2), POLLPRI); only where `watches_urgent` says so."""
 LISTENER: Final = object()
 """What a poller reports for the listening socket."""
 
@@ -82,6 +85,9 @@ class KernelPoller:
         selector: its class; by default the best one here: kqueue, poll or select.
     """
 
+    watches_urgent = False
+    """Whether `URGENT` may be asked for: the selectors module knows of no such event."""
+
     def __init__(self, selector: Callable[[], selectors.BaseSelector] = selectors.DefaultSelector) -> None:
         self._waker = _Waker()
         self.wake = self._waker.wake
@@ -137,6 +143,8 @@ class KernelPoller:
 class _EpollPoller(KernelPoller):
     """On epoll(7) itself: the selectors module costs as much again as the system call."""
 
+    watches_urgent = True
+
     def _open(self, selector: Callable[[], selectors.BaseSelector]) -> None:
         self._epoll = select.epoll()
         self._data: dict[int, Any] = {}
@@ -168,10 +176,10 @@ class _EpollPoller(KernelPoller):
 
     def select(self, timeout: float | None) -> list[tuple[Any, int]]:
         data = self._data
-        # Of an error or a hang-up whoever waits for anything has to know. A time is rounded up to the millisecond of
-        # epoll_wait(2): a loop that wakes early would turn once in vain. No time stays no time.
+        # A time is rounded up to the millisecond of epoll_wait(2): a loop that wakes early would turn once in
+        # vain. No time stays no time.
         return [
-            (data[fd], (READABLE if events & ~_OUT else 0) | (WRITABLE if events & ~_IN else 0))
+            (data[fd], _FROM_EPOLL[events])
             for fd, events in self._epoll.poll(timeout + 0.0005 if timeout else timeout)
             if fd in data
         ]
@@ -183,10 +191,93 @@ class _EpollPoller(KernelPoller):
         self._epoll.close()
 
 
+class _PollPoller(KernelPoller):
+    """On poll(2) itself: the selectors module does not let POLLPRI through."""
+
+    watches_urgent = True
+
+    def _open(self, selector: Callable[[], selectors.BaseSelector]) -> None:
+        self._poll = select.poll()
+        self._data: dict[int, Any] = {}
+        self.register = self.modify = self._register
+
+    def _register(self, fd: int, events: int, data: Any) -> None:
+        self._poll.register(
+            fd,
+            (select.POLLIN if events & READABLE else 0)
+            | (select.POLLOUT if events & WRITABLE else 0)
+            | (select.POLLPRI if events & URGENT else 0),
+        )
+        self._data[fd] = data
+
+    def unregister(self, fd: int) -> None:
+        if self._data.pop(fd, None) is not None:
+            self._poll.unregister(fd)
+
+    def select(self, timeout: float | None) -> list[tuple[Any, int]]:
+        data = self._data
+        return [
+            (data[fd], _from_poll(events, select.POLLIN, select.POLLOUT, select.POLLPRI))
+            for fd, events in self._poll.poll(None if timeout is None else int(timeout * 1000 + 0.999))
+            if fd in data
+        ]
+
+    def _close(self) -> None:
+        self._data.clear()
+
+
+class _SelectPoller(KernelPoller):
+    """On select(2) itself, whose third set is that of urgent data."""
+
+    watches_urgent = sys.platform != "win32"
+    """On Windows the third set also tells of connections that failed."""
+
+    def _open(self, selector: Callable[[], selectors.BaseSelector]) -> None:
+        self._sets: tuple[set[int], set[int], set[int]] = (set(), set(), set())
+        self._data: dict[int, Any] = {}
+        self.register = self.modify = self._register
+
+    def _register(self, fd: int, events: int, data: Any) -> None:
+        self._data[fd] = data
+        for descriptors, event in zip(self._sets, (READABLE, WRITABLE, URGENT), strict=True):
+            (descriptors.add if events & event else descriptors.discard)(fd)
+
+    def unregister(self, fd: int) -> None:
+        if self._data.pop(fd, None) is not None:
+            for descriptors in self._sets:
+                descriptors.discard(fd)
+
+    def select(self, timeout: float | None) -> list[tuple[Any, int]]:
+        ready: dict[int, int] = {}
+        for descriptors, event in zip(select.select(*self._sets, timeout), (READABLE, WRITABLE, URGENT), strict=True):
+            for fd in descriptors:
+                ready[fd] = ready.get(fd, 0) | event
+        return [(self._data[fd], events) for fd, events in ready.items()]
+
+    def _close(self) -> None:
+        self._data.clear()
+
+
+def _from_poll(events: int, readable: int, writable: int, urgent: int) -> int:
+    """What the kernel says, in our words. Of an error or a hang-up whoever waits for anything has to know."""
+    return (
+        (READABLE if events & ~(writable | urgent) else 0)
+        | (WRITABLE if events & ~(readable | urgent) else 0)
+        | (URGENT if events & urgent else 0)
+    )
+
+
 if hasattr(select, "epoll"):
-    _IN: Final = select.EPOLLIN
-    _OUT: Final = select.EPOLLOUT
-    _TO_EPOLL: Final = {READABLE: _IN, WRITABLE: _OUT, READABLE | WRITABLE: _IN | _OUT}
+    _TO_EPOLL: Final = tuple(
+        (select.EPOLLIN if events & READABLE else 0)
+        | (select.EPOLLOUT if events & WRITABLE else 0)
+        | (select.EPOLLPRI if events & URGENT else 0)
+        for events in range(8)
+    )
+    _FROM_EPOLL: Final = tuple(
+        _from_poll(events, select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI) for events in range(32)
+    )
+    """By the bits of EPOLLIN, EPOLLPRI, EPOLLOUT, EPOLLERR and EPOLLHUP: nothing else is asked for."""
 
 POLLERS: Final[dict[str, Callable[[], KernelPoller]]] = {}
 """The ways to wait that this platform has, by the name of their system call, the best first."""
@@ -195,20 +286,32 @@ if hasattr(select, "epoll"):
     POLLERS["epoll"] = _EpollPoller
 if hasattr(selectors, "KqueueSelector"):
     POLLERS["kqueue"] = partial(KernelPoller, selectors.KqueueSelector)
-if hasattr(selectors, "PollSelector"):
-    POLLERS["poll"] = partial(KernelPoller, selectors.PollSelector)
-POLLERS["select"] = partial(KernelPoller, selectors.SelectSelector)
+if hasattr(select, "poll"):
+    POLLERS["poll"] = _PollPoller
+POLLERS["select"] = _SelectPoller
 
 
-def make_poller(name: str = "auto") -> KernelPoller:
+def make_poller(name: str = "auto", *, urgent: bool = False) -> KernelPoller:
     """A poller.
 
     Parameters:
         name: one of `POLLERS`, or `"auto"` for the best that this platform has.
+        urgent: whether it has to tell of urgent data.
 
-    Errors: `ConfigurationError` for one that it has not.
+    Errors: `ConfigurationError` for one that this platform has not, or that knows nothing of urgent data.
     """
-    found = next(iter(POLLERS.values())) if name == "auto" else POLLERS.get(name)
+    if name == "auto":
+        for candidate in POLLERS.values():
+            poller = candidate()
+            if poller.watches_urgent or not urgent:
+                return poller
+            poller.close()
+        raise ConfigurationError("nothing here tells of urgent data: use urgent = drop or inline", option="urgent")
+    found = POLLERS.get(name)
     if found is None:
         raise ConfigurationError(f"there is no {name} here: use auto, {' or '.join(POLLERS)}", option="poller")
-    return found()
+    poller = found()
+    if urgent and not poller.watches_urgent:
+        poller.close()
+        raise ConfigurationError(f"{name} does not tell of urgent data here: use poller = auto", option="poller")
+    return poller

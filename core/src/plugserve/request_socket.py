@@ -7,6 +7,7 @@ decoded bytes are waiting, as with `ssl.SSLSocket`: look at `pending()`.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ class ThroughConnection:
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         connection = self._plugserve
+        if flags & socket.MSG_OOB:
+            raise OSError(errno.EINVAL, "urgent data does not come this way: see the hook out_of_band")
         if bufsize == 0:
             return b""
         if flags & socket.MSG_PEEK:
@@ -61,7 +64,11 @@ class ThroughConnection:
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         with memoryview(data).cast("B") as view:
-            self._plugserve.write(view)
+            if flags & socket.MSG_OOB and view:
+                self._plugserve.write(view[:-1])
+                self._plugserve.send_urgent(bytes(view[-1:]))
+            else:
+                self._plugserve.write(view)
             return len(view)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -83,6 +90,7 @@ def give_request(connection: Connection) -> Any:
         the bytes itself cannot stand below layers.
     """
     old, channel = connection.request, connection.channel
+    channel = getattr(channel, "inner", channel)  # what is unsent and special stands before it
     assert isinstance(channel, StreamChannel), "a request with transforms has been read from"
     through = getattr(old, "through", None)
     if through is not None:

@@ -39,6 +39,9 @@ from .watchdog import watchdog
 if TYPE_CHECKING:
     from typing import Self
 
+    from .channel import Channel
+    from .urgent import Policy
+
 __all__ = ["BaseServer", "SynchronousMixIn"]
 
 
@@ -85,7 +88,10 @@ class BaseServer:
     """Whether requests are handled in the loop's own thread, which does nothing else meanwhile."""
     handles_on_front = False
     """Whether coroutine and protocol handlers run on the server's own loop."""
-    delivers_out_of_band = False
+    delivers_out_of_band = True
+    """Whether this engine can tell of urgent data."""
+    urgent: Any = "drop"
+    """What to do with urgent data of TCP: `"drop"`, `"inline"`, `"event"` or `"abort"`."""
     is_stream = True
     keeps_records = False
     """Whether the stream keeps record boundaries (SOCK_SEQPACKET)."""
@@ -131,6 +137,8 @@ class BaseServer:
         self._core_name = name
         self._core_batches = False
         self._core_waits_when_full = self._core_limits.connections is not None and self._core_limits.when_full == "wait"
+        self._core_urgent: Policy | None = None
+        self._core_make_channel: Callable[[Connection], Channel] | None = None
         self._core_started = False
         self._core_closing = False
         self._core_closed = False
@@ -271,6 +279,11 @@ class BaseServer:
         if not self._core_started:
             self._core_check_handler(self.handler_class)
             self._core_hooks = self._core_plugins.compile(self)
+            self._core_set_policies()
+            if self._core_urgent is not None:
+                from .urgent import prepare_listener
+
+                prepare_listener(self)
             self._core_handler_facts = None
             self._core_started = True
             self._core_closed = False
@@ -280,6 +293,19 @@ class BaseServer:
             except BaseException:
                 self._core_stopped()
                 raise
+
+    def _core_set_policies(self) -> None:
+        """What this server's connections do with what stands beside their bytes; a subclass may have more."""
+        self._core_urgent = None
+        self._core_make_channel = None
+        if self.urgent != "drop":
+            from .urgent import UrgentChannel, policy_of
+
+            policy = policy_of(self)
+            if policy != "drop":
+                self._core_urgent = policy
+                self._core_make_channel = UrgentChannel
+                self._core_make_poller().close()  # whether it can tell of urgent data shows here, and not at a request
 
     def _core_stopped(self) -> None:
         if self._core_started:
@@ -501,10 +527,25 @@ class BaseServer:
     # -- the fronts ----------------------------------------------------------------------------------------------------
 
     def _core_make_poller(self) -> Any:
-        return make_poller()
+        return make_poller(urgent=self._core_watches_urgent)
+
+    @property
+    def _core_watches_urgent(self) -> bool:
+        return self._core_urgent in ("event", "abort")
+
+    _core_front_class: type[Front] = Front
+
+    def _core_front_kind(self) -> Any:
+        """The class of this server's fronts."""
+        if self._core_watches_urgent:
+            from .urgent import urgent_front
+
+            return urgent_front(self._core_front_class)
+        return self._core_front_class
 
     def _core_make_front(self) -> Front:
-        return Front(self, self._core_make_poller())
+        front: Front = self._core_front_kind()(self, self._core_make_poller())
+        return front
 
     def _core_enter(self) -> Front:
         """The front of the calling thread, from now on running."""
@@ -714,7 +755,7 @@ class BaseServer:
         c.counted = False
         if c.channel is None or not self.is_stream:
             return
-        if c.transformed:
+        if c.transformed or (c.urgency is not None and c.urgency.needs_channel):
             from .request_socket import give_request
 
             self._core_requests.remove(c, keep_count=True)

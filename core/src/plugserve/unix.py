@@ -59,6 +59,17 @@ class UnixStreamServer(_OnPath):
 
     transport = "unix"
 
+    accept_descriptors: int = 0
+    """How many open descriptors one message of a peer may bring (unix(7), SCM_RIGHTS); `connection.take_descriptors()`
+    gives them. With 0 the kernel closes what comes. Not for classic handlers, which have the real socket."""
+
+    def _core_set_policies(self) -> None:
+        super()._core_set_policies()
+        if self.accept_descriptors:
+            from .ancillary import channel_maker
+
+            self._core_make_channel = channel_maker(self.accept_descriptors)
+
 
 class UnixSeqpacketServer(UnixStreamServer):
     """A server of connected, record-keeping Unix sockets (unix(7), SOCK_SEQPACKET): a `read` gives one record."""

@@ -88,12 +88,7 @@ def _descriptors() -> dict[int, str]:
 def _background_descriptors() -> set[int]:
     from plugserve.background import _instances
 
-    return {
-        end.fileno()
-        for instance in _instances
-        for end in (instance._wake_read, instance._wake_write)
-        if end is not None
-    }
+    return {number for instance in list(_instances) for number in instance.descriptors()}
 
 
 class _Errors(logging.Handler):

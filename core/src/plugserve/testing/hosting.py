@@ -17,7 +17,7 @@ import socket
 import struct
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -84,6 +84,12 @@ class Client(Protocol):
     def send(self, data: bytes) -> None:
         """Send all of it; with the memory engine the server has dealt with it afterwards."""
 
+    def send_urgent(self, byte: bytes) -> None:
+        """Send one urgent byte."""
+
+    def take_urgent(self) -> bytes:
+        """The urgent byte that has arrived; whoever knows that it has may ask."""
+
     def end(self) -> None:
         """End our side of the stream."""
 
@@ -107,6 +113,12 @@ class _KernelClient:
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
+
+    def send_urgent(self, byte: bytes) -> None:
+        self.socket.send(byte, socket.MSG_OOB)
+
+    def take_urgent(self) -> bytes:
+        return self.socket.recv(1, socket.MSG_OOB)
 
     def end(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
@@ -150,6 +162,13 @@ class _MemoryClient:
         while sent < len(data):
             sent += self._end.send(data[sent:])
             self._server.run()
+
+    def send_urgent(self, byte: bytes) -> None:
+        self._end.send(byte, socket.MSG_OOB)
+        self._server.run()
+
+    def take_urgent(self) -> bytes:
+        return self._end.recv(1, socket.MSG_OOB)
 
     def end(self) -> None:
         self._end.shutdown(socket.SHUT_WR)
@@ -223,19 +242,29 @@ class Host:
 
 
 @contextmanager
-def hosted(engine: str, handler: Callable[..., Any], *, datagrams: bool = False, **arguments: Any) -> Iterator[Host]:
+def hosted(
+    engine: str,
+    handler: Callable[..., Any],
+    *,
+    datagrams: bool = False,
+    attributes: Mapping[str, Any] | None = None,
+    **arguments: Any,
+) -> Iterator[Host]:
     """Serve on loopback, port 0, or in memory, for as long as the block runs.
 
     Parameters:
         engine: the engine's name.
         handler: the handler class.
         datagrams: a datagram server instead of a stream server.
+        attributes: class attributes of the server that are set anew: `{"urgent": "event"}`.
         arguments: for the server: `plugins`, `options`, `limits` ...
 
     At the end the server is shut down, waited for and closed; requests still alive after `_PATIENCE` seconds are
     aborted.
     """
     server_class = (DATAGRAM_ENGINES if datagrams else STREAM_ENGINES)[engine]
+    if attributes:
+        server_class = type(server_class.__name__, (server_class,), dict(attributes))
     with server_class(("127.0.0.1", 0), handler, **arguments) as server:
         host = Host(server)
         if not server.real_time:

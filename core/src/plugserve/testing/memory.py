@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from plugserve.internet import TCPServer, UDPServer
 from plugserve.onfront import OnFrontMixIn
-from plugserve.poller import LISTENER, READABLE, WRITABLE
+from plugserve.poller import LISTENER, READABLE, URGENT, WRITABLE
 from plugserve.request_socket import ThroughConnection
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class MemoryNetwork:
 class _Pipe:
     """One direction of a stream."""
 
-    __slots__ = ("capacity", "data", "ended", "reset", "unwanted")
+    __slots__ = ("capacity", "data", "ended", "inline", "mark", "reset", "unwanted", "urgent_taken")
 
     def __init__(self, capacity: int) -> None:
         self.data = bytearray()
@@ -69,6 +69,40 @@ class _Pipe:
         self.unwanted = False
         """The reader will read no more."""
         self.reset = False
+        self.mark: int | None = None
+        """Where in `data` the urgent byte stands, as on Linux: of several the last, and the others are ordinary."""
+        self.urgent_taken = False
+        """Whether it has been taken with MSG_OOB; it stays in `data` all the same."""
+        self.inline = False
+        """Whether the reader wants it in line (SO_OOBINLINE)."""
+
+    def add(self, data: Any, *, urgent: bool) -> None:
+        """More bytes, the last of them urgent if it says so."""
+        if urgent:
+            if self.mark == 0 and not self.inline:
+                # tcp_check_urg() of Linux: one that stands right where the reader is, and is overtaken, is gone.
+                del self.data[0]
+            self.mark, self.urgent_taken = len(self.data) + len(data) - 1, False
+        self.data += data
+
+    def stops(self) -> tuple[int, int]:
+        """Where ordinary bytes begin, and where a read stops."""
+        if self.mark is None:
+            return 0, len(self.data)
+        if self.mark:
+            return 0, self.mark
+        return (0 if self.inline else 1), len(self.data)
+
+    def remove(self, count: int) -> None:
+        """The reader has come so far."""
+        del self.data[:count]
+        if self.mark is not None:
+            self.mark = self.mark - count if self.mark >= count else None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether an urgent byte is there to be taken."""
+        return self.mark is not None and not self.urgent_taken
 
 
 class MemorySocket:
@@ -103,9 +137,12 @@ class MemorySocket:
 
     def take(self) -> bytes:
         """All bytes that have arrived."""
+        data = b""
         with self._network.changed:
-            data = bytes(self._in.data)
-            self._in.data.clear()
+            while self.readable() and self._in.data:
+                start, stop = self._in.stops()
+                data += self._in.data[start:stop]
+                self._in.remove(stop)
             self._network.changed.notify_all()
         return data
 
@@ -125,6 +162,7 @@ class MemorySocket:
             for pipe in (self._in, self._out):
                 pipe.reset = pipe.ended = pipe.unwanted = True
                 pipe.data.clear()
+                pipe.mark = None
             self._fd = -1
             self._network.changed.notify_all()
 
@@ -148,18 +186,41 @@ class MemorySocket:
     def getpeername(self) -> Any:
         return self._peer
 
-    def setsockopt(self, *arguments: Any) -> None:
-        """There are no options; setting one does nothing."""
+    def setsockopt(self, level: int, option: int, value: Any = 0, *arguments: Any) -> None:
+        """There is SO_OOBINLINE; setting any other option does nothing."""
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_OOBINLINE):
+            with self._network.changed:
+                self._in.inline = bool(value)
+                self._network.changed.notify_all()
 
     def getsockopt(self, *arguments: Any) -> Any:
         raise OSError(errno.ENOPROTOOPT, "a memory socket has no options")
+
+    def at_mark(self) -> bool:
+        """What sockatmark(3) says."""
+        return self._in.mark == 0
+
+    def wait_events(self, events: int, timeout: float | None) -> int:
+        """What poll(2) says, of 1 (POLLIN) and 2 (POLLPRI), after at most `timeout` seconds."""
+
+        def now() -> int:
+            return events & ((1 if self.readable() or self._fd < 0 else 0) | (2 if self._in.urgent else 0))
+
+        with self._network.changed:
+            if timeout != 0:
+                self._wait_for(lambda: bool(now()), timeout)
+            return now()
 
     def hung_up(self) -> bool:
         """Whether the other end is gone for good."""
         return self._in.reset or (self._in.ended and self._out.unwanted)
 
     def readable(self) -> bool:
-        return bool(self._in.data) or self._in.ended or self._in.reset
+        start, stop = self._in.stops()
+        return start < stop or self._in.ended or self._in.reset
+
+    def urgent(self) -> bool:
+        return self._in.urgent
 
     def writable(self) -> bool:
         return self._out.reset or self._out.unwanted or len(self._out.data) < self._out.capacity
@@ -167,14 +228,25 @@ class MemorySocket:
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         with self._network.changed:
             self._check_open()
+            if flags & socket.MSG_OOB:
+                return self._take_urgent()
             self._await(self.readable, flags)
             if self._in.reset:
                 raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-            data = bytes(self._in.data[:bufsize])
+            start, stop = self._in.stops()
+            stop = min(stop, start + bufsize)
+            data = bytes(self._in.data[start:stop])
             if not flags & socket.MSG_PEEK:
-                del self._in.data[:bufsize]
+                self._in.remove(stop)
                 self._network.changed.notify_all()
             return data
+
+    def _take_urgent(self) -> bytes:
+        pipe = self._in
+        if pipe.mark is None or pipe.urgent_taken or pipe.inline:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        pipe.urgent_taken = True
+        return bytes(pipe.data[pipe.mark : pipe.mark + 1])
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         with memoryview(buffer).cast("B") as view:
@@ -191,7 +263,7 @@ class MemorySocket:
             if self._out.reset or self._out.unwanted:
                 raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
             part = view[: self._out.capacity - len(self._out.data)]
-            self._out.data += part
+            self._out.add(part, urgent=bool(flags & socket.MSG_OOB) and len(part) == len(view))
             self._network.changed.notify_all()
             return len(part)
 
@@ -203,12 +275,18 @@ class MemorySocket:
 
     def _await(self, ready: Callable[[], bool], flags: int) -> None:
         """Wait, unless this end or this call does not; the condition is held."""
-        network = self._network
         if ready():
             return
         if self._never_waits or flags & _DONTWAIT or self._timeout == 0:
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-        until = None if self._timeout is None else network.now + self._timeout
+        self._wait_for(ready, self._timeout)
+        self._check_open()
+        if not ready():
+            raise TimeoutError("timed out")
+
+    def _wait_for(self, ready: Callable[[], bool], timeout: float | None) -> None:
+        network = self._network
+        until = None if timeout is None else network.now + timeout
 
         def can_go_on() -> bool:
             return ready() or self._fd < 0 or (until is not None and network.now >= until)
@@ -219,9 +297,6 @@ class MemorySocket:
             network.changed.wait_for(can_go_on)
         finally:
             network.waiters.remove(can_go_on)
-        self._check_open()
-        if not ready():
-            raise TimeoutError("timed out")
 
     def _check_open(self) -> None:
         if self._fd < 0:
@@ -377,6 +452,8 @@ class _MemoryPoller:
             end = self._find(fd)
             if end is not None:
                 now = (READABLE if end.readable() else 0) | (WRITABLE if end.writable() else 0)
+                if events & URGENT and end.urgent():
+                    now |= URGENT
                 if events & now:
                     result.append((data, events & now))
         return sorted(result, key=lambda item: item[0] is LISTENER)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import closing
-from typing import Any
 
 from plugserve.front import Front
 from plugserve.onfront import OnFrontMixIn
-from plugserve.poller import make_poller
 
 from .front import AsyncioFront
 
@@ -63,7 +61,7 @@ class AsyncioMixIn(OnFrontMixIn):
         loop = _loop_here()
         if loop is None:
             return super()._core_enter()
-        front = AsyncioFront(self, self._core_make_poller(), loop, embedded=True)
+        front: AsyncioFront = self._core_front_kind()(self, self._core_make_poller(), loop, embedded=True)
         with self._core_lock:
             self._core_fronts[threading.get_ident()] = front
         front.enter()
@@ -83,13 +81,13 @@ class AsyncioMixIn(OnFrontMixIn):
         thread.start()
         thread.join()
 
-    def _core_make_poller(self) -> Any:
-        return make_poller()
+    _core_front_class = AsyncioFront
 
     def _core_make_front(self) -> AsyncioFront:
         poller = self._core_make_poller()
         poller.fileno()
-        return AsyncioFront(self, poller, self.new_event_loop())
+        front: AsyncioFront = self._core_front_kind()(self, poller, self.new_event_loop())
+        return front
 
 
 def _loop_here() -> asyncio.AbstractEventLoop | None:
