@@ -191,6 +191,20 @@ options = { root = "public", max-age = "none" }
     assert plan.listeners[0].title == "site"
 
 
+def test_the_policy_for_urgent_data_is_on_the_server(planned: Callable[[str], Plan]) -> None:
+    """Where it can be kept; else the line says why not."""
+    with made(planned(LISTEN + 'urgent = "event"\n')) as server:
+        assert (server.urgent, server._core_urgent) == ("event", "event")
+    with made(planned(LISTEN)) as server:
+        assert (server.urgent, server._core_urgent) == ("drop", None)
+    for text, says in (
+        (LISTEN + 'urgent = "later"\n', """:4: listen[0].urgent: 'later': write urgent = "drop", "inline","""),
+        (LISTEN.replace("127", "udp://127") + 'urgent = "event"\n', ":4: listen[0].urgent: urgent = event: only TCP"),
+    ):
+        [line] = planned(text).faults
+        assert line.startswith("site.toml:" + says.removeprefix(":")), line
+
+
 def test_what_is_not_asked_for_is_the_default(planned: Callable[[str], Plan]) -> None:
     """A configuration has the limits on."""
     with made(planned(LISTEN)) as server:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import plugserve
 from plugserve import (
     BaseRequestHandler,
     ConfigurationError,
@@ -28,7 +27,7 @@ from plugserve import (
 from plugserve.errors import Aborted
 from plugserve.poller import POLLERS, READABLE, URGENT, WRITABLE, make_poller
 from plugserve.testing import STREAM_ENGINES, hosted
-from plugserve.urgent import EVENTS, SWEEP, at_mark
+from plugserve.urgent import EVENTS, SWEEP, _Watcher, at_mark
 
 ENGINES = sorted(STREAM_ENGINES)
 
@@ -149,8 +148,8 @@ class Script:
             self.steps.append((urgent, bytes([65 + number % 26]) if urgent else b"%d," % number))
 
     def run(self, client: Any) -> None:
-        for urgent, data in self.steps:
-            (client.send_urgent if urgent else client.send)(data)
+        for is_urgent, data in self.steps:
+            (client.send_urgent if is_urgent else client.send)(data)
         client.end()
 
     def check(self, stream: bytes) -> None:
@@ -510,6 +509,44 @@ def test_at_a_blocking_place_the_next_sweep_looks_again() -> None:
     assert told == [b"U"] * EVENTS + [b"V"]
 
 
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="elsewhere the watcher looks now and then")
+def test_a_flood_does_not_wake_the_watcher_of_blocking_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the last event of a sweep the kernel is not asked any more."""
+    looks: list[object] = []
+    came = threading.Semaphore(0)
+    go_on = threading.Event()
+    look = _Watcher._look
+
+    def counted(watcher: Any, urgency: Any) -> None:
+        looks.append(urgency)
+        look(watcher, urgency)
+
+    monkeypatch.setattr(_Watcher, "_look", counted)
+
+    class Busy(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(b"go")
+            go_on.wait(20)
+
+    class Note:
+        @hookimpl
+        def out_of_band(self) -> None:
+            came.release()
+
+    attributes = {"urgent": "event", "clock": Frozen.clock, "now": 0.0}
+    with hosted("threading", Busy, attributes=attributes, plugins=[Note()]) as host:
+        client = host.connect()
+        assert client.take(2) == b"go"
+        for _ in range(EVENTS):
+            client.send_urgent(b"U")
+            assert came.acquire(timeout=20)
+        for _ in range(200):
+            client.send_urgent(b"U")
+        go_on.set()
+        assert client.rest() == b""
+    assert len(looks) == EVENTS
+
+
 @pytest.mark.parametrize("engine", ["sync", "threading", "thread-pool", "forking"])
 def test_a_handler_that_computes_is_told_when_it_reads_and_the_hook_at_once(engine: str) -> None:
     """The hook runs beside it; the handler's own method only within its own read."""
@@ -845,4 +882,3 @@ def test_the_reason_of_an_abort_is_what_the_handler_is_given() -> None:
     with hosted("memory", Reads, attributes={"urgent": "abort"}) as host:
         host.connect().send_urgent(b"U")
     assert "urgent data" in str(caught[0])
-    assert plugserve.Connection is not None

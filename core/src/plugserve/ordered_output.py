@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .ancillary import MOST_DESCRIPTORS, ancillary_of
 from .channel import Channel, StreamChannel
+from .connection import WRITE
 from .errors import LimitExceeded, PlugserveError
 
 if TYPE_CHECKING:
@@ -96,10 +97,19 @@ def _stream_of(c: Connection, what: str) -> StreamChannel:
 def _send_in_order(c: Connection, data: bytes, send: Callable[[Any], int]) -> None:
     output = c._output
     if not output:
+        assert c.channel is not None, "_stream_of has seen to it"
+        if c.channel.blocking:
+            c.waiting, c.operation = c.server.clock(), WRITE
         try:
             sent = send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
+        except OSError:
+            if c._abort is not None:
+                c._raise_abort()
+            raise
+        finally:
+            c.waiting, c.operation = None, 0
         c.total_out += sent
         if sent:
             if sent < len(data):

@@ -527,7 +527,7 @@ class _Watcher(Background):
                     elif (urgency := self._watched.get(fd)) is not None:
                         self._look(urgency)
                         if urgency.muted:
-                            self._muted[fd] = urgency
+                            self._mute(fd, urgency)
                 self._unmute()
         finally:
             with self._guard:
@@ -535,13 +535,26 @@ class _Watcher(Background):
                 self._epoll = None
                 self._muted.clear()
 
+    def _mute(self, fd: int, urgency: Urgency) -> None:
+        """Not even wake for this one, until its sweep is over."""
+        with self._guard:
+            if self._watched.get(fd) is urgency:
+                self._muted[fd] = urgency
+                self._modify(fd, select.EPOLLET)
+
+    def _modify(self, fd: int, events: int) -> None:
+        try:
+            self._epoll.modify(fd, events)
+        except OSError:
+            pass  # the handler has closed it
+
     def _unmute(self) -> None:
         """Have the kernel tell again of what was left alone: changing an entry makes its edge anew (epoll(7))."""
         for fd, urgency in list(self._muted.items()):
             if not urgency.muted:
                 with self._guard:
                     if self._muted.pop(fd, None) is not None and self._watched.get(fd) is urgency:
-                        self._epoll.modify(fd, select.EPOLLPRI | select.EPOLLET)
+                        self._modify(fd, select.EPOLLPRI | select.EPOLLET)
 
     def _sweep(self) -> None:
         """Where there is no epoll: without an edge a byte that is left alone would wake us for ever, so look now and
