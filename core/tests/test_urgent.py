@@ -882,3 +882,49 @@ def test_the_reason_of_an_abort_is_what_the_handler_is_given() -> None:
     with hosted("memory", Reads, attributes={"urgent": "abort"}) as host:
         host.connect().send_urgent(b"U")
     assert "urgent data" in str(caught[0])
+
+
+@pytest.mark.parametrize("missing", [["epoll"], ["epoll", "poll"]])
+def test_events_come_where_there_is_neither_epoll_nor_poll(missing: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """To a reader at once, to one that does something else soon."""
+    from plugserve import poller, urgent
+
+    for name in missing:
+        monkeypatch.delattr(select, name)
+        monkeypatch.delitem(poller.POLLERS, name)
+    watcher = _Watcher()
+    monkeypatch.setattr(urgent, "_watcher", watcher)
+    came = threading.Event()
+
+    class Note:
+        @hookimpl
+        def out_of_band(self, context: Any) -> None:
+            if context.urgent == b"V":
+                came.set()
+
+    class RepeatThenBusy(ProtocolHandler):
+        def receive(self, data: bytes) -> bytes:
+            if data == b"busy":
+                self.send(b"yes")
+                came.wait(20)
+            return data
+
+        def urgent(self, data: bytes) -> bytes:
+            return b"!" + data
+
+    for engine in ("threading", "multiplexing"):
+        with hosted(engine, RepeatThenBusy, attributes={"urgent": "event"}, plugins=[Note()]) as host:
+            client = host.connect()
+            for _ in range(3):
+                client.send_urgent(b"U")
+                assert client.take(2) == b"!U"
+                client.send(b"data")
+                assert client.take(4) == b"data"
+            if engine == "threading":
+                client.send(b"busy")
+                assert client.take(3) == b"yes"
+                client.send_urgent(b"V")
+                assert client.take(6) == b"busy!V"
+            client.end()
+            assert client.rest() == b""
+    watcher.stop()
