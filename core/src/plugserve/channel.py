@@ -1,7 +1,7 @@
 """The seam between a connection and its socket: receive, send, and nothing else.
 
 A channel either blocks (at a place of its own: a thread, a child, inline) or does not (on the front, which parks the
-connection instead). `MSG_DONTWAIT` on a blocking socket does the latter without a switch of mode, so the descriptor can
+connection instead). `MSGDONTWAIT` on a blocking socket does the latter without a switch of mode, so the descriptor can
 be handed over at any time (recv(2)); where the platform lacks it, the mode is switched at the hand-over.
 """
 
@@ -11,7 +11,8 @@ import socket
 import struct
 import sys
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from .errors import LimitExceeded
 
@@ -29,7 +30,8 @@ __all__ = [
 CHUNK = 65536
 """Bytes asked of the kernel in one receive: a whole TCP window of the usual size, and the largest UDP datagram."""
 
-_DONTWAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
+DONTWAIT: Final[int] = int(getattr(socket, "MSGDONTWAIT", 0))
+"""A flag of recv(2) and send(2): not to wait, whatever the mode of the socket; 0 where there is none."""
 
 
 class Channel(ABC):
@@ -49,6 +51,10 @@ class Channel(ABC):
     @abstractmethod
     def send(self, data: bytes | memoryview) -> int:
         """Send; returns how many bytes went. A blocking channel sends all."""
+
+    def plain(self) -> tuple[Callable[[int, int], bytes], Callable[[Any, int], int]] | None:
+        """The socket's own `recv` and `send`, to be called with `DONTWAIT`; None if there is more to do than that."""
+        return None
 
     def arrived(self) -> bool:
         """Whether `receive` would certainly not have to wait."""
@@ -115,11 +121,14 @@ class StreamChannel(Channel):
         self._methods = methods
         self._recvmsg = methods.recvmsg.__get__(sock) if self._packets else None
 
+    def plain(self) -> tuple[Callable[[int, int], bytes], Callable[[Any, int], int]] | None:
+        return (self._recv, self._send) if type(self) is StreamChannel and not self._packets else None
+
     def receive(self, limit: int) -> bytes | None:
         try:
             if self._recvmsg is not None:
                 return self._receive_packet(limit)
-            data: bytes = self._recv(limit, 0 if self.blocking else _DONTWAIT)
+            data: bytes = self._recv(limit, 0 if self.blocking else DONTWAIT)
             self.dry = len(data) < limit
             return data
         except (BlockingIOError, InterruptedError):
@@ -128,7 +137,7 @@ class StreamChannel(Channel):
     def _receive_packet(self, limit: int) -> bytes:
         assert self._recvmsg is not None
         # A record that does not fit would be cut silently (unix(7)): it is an error instead.
-        data, _, flags, _ = self._recvmsg(max(limit, CHUNK), 0, 0 if self.blocking else _DONTWAIT)
+        data, _, flags, _ = self._recvmsg(max(limit, CHUNK), 0, 0 if self.blocking else DONTWAIT)
         if flags & socket.MSG_TRUNC:
             raise LimitExceeded(f"the peer sent a record of more than {max(limit, CHUNK)} bytes")
         return bytes(data)
@@ -138,7 +147,7 @@ class StreamChannel(Channel):
             self._methods.sendall(self.socket, data)
             return len(data)
         try:
-            return int(self._send(data, _DONTWAIT))
+            return int(self._send(data, DONTWAIT))
         except (BlockingIOError, InterruptedError):
             return 0
 
@@ -156,7 +165,7 @@ class StreamChannel(Channel):
     def block(self) -> None:
         if not self.blocking:
             self.blocking = True
-            if self.timeout is not None or not _DONTWAIT:
+            if self.timeout is not None or not DONTWAIT:
                 self.socket.settimeout(self.timeout)
 
     def unblock(self) -> None:
@@ -165,16 +174,16 @@ class StreamChannel(Channel):
         timeout = self.socket.gettimeout()
         if timeout:
             self.timeout = timeout
-        if not _DONTWAIT:
+        if not DONTWAIT:
             self.socket.setblocking(False)
         elif timeout is not None:
             self.socket.settimeout(None)
 
     def arrived(self) -> bool:
-        if not _DONTWAIT:
+        if not DONTWAIT:
             return False
         try:
-            self._recv(1, _DONTWAIT | socket.MSG_PEEK)
+            self._recv(1, DONTWAIT | socket.MSG_PEEK)
         except OSError as error:
             # Any other error is an arrival, too: whoever reads will see it.
             arrived = not isinstance(error, (BlockingIOError, InterruptedError))

@@ -19,7 +19,7 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-from .channel import CHUNK, Channel, DatagramChannel, StreamChannel, tcp_totals
+from .channel import CHUNK, DONTWAIT, Channel, DatagramChannel, StreamChannel, tcp_totals
 from .context import Context, Outcome
 from .errors import Aborted, DeadlineExceeded, EndOfStream, HandlerIgnoredAbort, LimitExceeded, PlugserveError
 
@@ -130,6 +130,7 @@ class Connection:
         "output_closed",
         "parked",
         "peer_address",
+        "plain",
         "process",
         "reason",
         "rejected_by",
@@ -174,6 +175,7 @@ class Connection:
         self.exception: BaseException | None = None
         self.feeder: Callable[[bytes], bytes | None] | None = None
         """Who is given each arrival at once, while the life is suspended in `feed`."""
+        self.plain: tuple[Callable[[int, int], bytes], Callable[[Any, int], int]] | None = None
         self.fault: BaseException | None = None
         self.reason = ""
         self.handler: Any = None
@@ -421,12 +423,16 @@ class Connection:
             return False  # the first byte brings the deadline nearer, and nobody here would notice
         if self._abort is not None:
             self._raise_abort()
+        self.plain = channel.plain()
+        if self.plain is None:
+            return False
         self.feeder = receive
         try:
             if channel.dry or self.take_in():
                 yield from self._wait(READ)
         finally:
             self.feeder = None
+            self.operation = 0
         if self.fault is not None:
             raise self.fault
         if self._abort is not None:
@@ -434,32 +440,42 @@ class Connection:
         return True
 
     def take_in(self) -> bool:
-        """One arrival, to the function that is being fed. Returns False if the life has to look."""
-        channel = self.channel
-        assert channel is not None, "it is being fed"
-        assert self.feeder is not None, "it is being fed"
+        """One arrival, to the function that is being fed. Returns False if the life has to look.
+
+        What it does for each message is what a message costs, so it reaches for the socket's own methods.
+        """
+        assert self.plain is not None, "it is being fed"
+        feeder = self.feeder
+        assert feeder is not None, "it is being fed"
+        receive, send = self.plain
         try:
-            data = channel.receive(self.limits.read_size)
+            try:
+                data = receive(self.limits.read_size, DONTWAIT)
+            except (BlockingIOError, InterruptedError):
+                return True
             if not data:
-                if data is None:
-                    return True
                 self._raw_end = self._eof = True
                 return False
             self.total_in += len(data)
-            reply = self.feeder(data)
+            self.operation = 0  # it waits for nobody now
+            reply = feeder(data)
             if reply and self._abort is None:
-                if self.feeder is None or self._output:  # type: ignore[redundant-expr]  # it may have changed both
+                if self.feeder is None or self._output:
                     self.write(reply)
-                elif (sent := channel.send(reply)) == len(reply):
-                    self.total_out += sent
                 else:
+                    try:
+                        sent = send(reply, DONTWAIT)
+                    except (BlockingIOError, InterruptedError):
+                        sent = 0
                     self.total_out += sent
-                    self._emit(memoryview(reply)[sent:], 0)
+                    if sent != len(reply):
+                        self._emit(memoryview(reply)[sent:], 0)
         except BaseException as exception:
             # It belongs to the life, whose handler it comes from.
             self.fault = exception
             return False
-        return self.feeder is not None and not self._output  # type: ignore[redundant-expr]  # likewise
+        self.operation = READ
+        return self.feeder is not None and not self._output
 
     def _receive(self) -> bool:
         """One receive. Returns False if it would have to wait."""

@@ -76,6 +76,7 @@ class Front:
         self._stale = 0
         """How many of them nobody needs any more."""
         self._soonest = server._core_limits.soonest
+        self._calm = server._core_limits.calm
         self._alarms: list[tuple[float, int, Callable[[], object]]] = []
         self._alarm_numbers = itertools.count()
         self._listening: int | None = None
@@ -133,7 +134,14 @@ class Front:
         self.now = self.server.clock()
         for data, events in ready:
             if type(data) is Connection:
-                self._ready(data, events)
+                # What comes most often first, and without a call of its own.
+                if data.feeder is not None and events == READABLE and data.parked and not data.outgoing:
+                    if data.take_in():
+                        data.waiting = self.now
+                    else:
+                        self.advance(data)
+                else:
+                    self._ready(data, events)
             elif data is LISTENER:
                 accepting = True
             elif isinstance(data, Outgoing):
@@ -435,7 +443,7 @@ class Front:
         at = c.timer_at
         if at is not None and c.wake_at is None and c.deadline is None and not c._output and c.operation == READ:
             # The usual case: bytes came, and the entry made long ago comes before any new deadline.
-            if c.waiting is None or at <= c.waiting + self._soonest:
+            if c.waiting is None or at <= c.waiting + (self._calm if c.total_in else self._soonest):
                 return
         limit = c.time_limit()
         when = c.wake_at

@@ -262,10 +262,14 @@ class ProtocolHandler(ModernHandler):
 
     def close(self) -> None:
         """End the connection once everything has been sent, what the call that runs now returns included."""
+        connection = self.connection
         if self._in_call:
             self._ending = True
+        elif connection.feeder is not None and not connection.operation:
+            # It is being fed just now.
+            self._ending, connection.feeder = True, None
         else:
-            self.connection.close()
+            connection.close()
 
     def set_timer(self, seconds: float | None) -> None:
         """Have `timer_expired` called once, this many seconds from now; None: not at all. Replaces an earlier one."""
@@ -327,7 +331,7 @@ class ProtocolHandler(ModernHandler):
                         continue
                     if not await connection.wait_readable(left):
                         continue
-                elif await connection.feed(self._fed):
+                elif await connection.feed(self.receive):
                     if self._ending:
                         connection.close()
                     continue
@@ -363,16 +367,6 @@ class ProtocolHandler(ModernHandler):
                 self._call(self.timer_expired)
             else:
                 await connection.wait_for_wake(left)
-
-    def _fed(self, data: bytes) -> bytes | None:
-        """`receive`, while the connection sends what it returns."""
-        self._in_call = True
-        try:
-            return self.receive(data)
-        finally:
-            self._in_call = False
-            if self._ending:
-                self.connection.feeder = None
 
     def _call(self, method: Callable[..., bytes | None], *arguments: Any) -> None:
         """Call one of the methods above, send what it returns, and close if it asked for that."""
@@ -424,6 +418,7 @@ class _BareConnection:
         self.sent: list[bytes] = []
         self.output_closed = False
         self.feeder = None
+        self.operation = 0
         self.server = self
 
     def clock(self) -> float:

@@ -115,6 +115,13 @@ class Limits:
         return min(inf if limit is None else limit for limit in (self.first_byte, self.idle))
 
     @property
+    def calm(self) -> float:
+        """The same once the peer has said anything."""
+        if self.minimum_rate is not None:
+            return -inf
+        return inf if self.idle is None else self.idle
+
+    @property
     def idle_comes_first(self) -> bool:
         """Whether a peer may be silent for longer at the beginning than later."""
         return self.idle is not None and self.first_byte is not None and self.idle < self.first_byte
