@@ -1,7 +1,7 @@
 """The seam between a connection and its socket: receive, send, and nothing else.
 
 A channel either blocks (at a place of its own: a thread, a child, inline) or does not (on the front, which parks the
-connection instead). `MSGDONTWAIT` on a blocking socket does the latter without a switch of mode, so the descriptor can
+connection instead). `MSG_DONTWAIT` on a blocking socket does the latter without a switch of mode, so the descriptor can
 be handed over at any time (recv(2)); where the platform lacks it, the mode is switched at the hand-over.
 """
 
@@ -30,7 +30,7 @@ __all__ = [
 CHUNK = 65536
 """Bytes asked of the kernel in one receive: a whole TCP window of the usual size, and the largest UDP datagram."""
 
-DONTWAIT: Final[int] = int(getattr(socket, "MSGDONTWAIT", 0))
+DONTWAIT: Final[int] = int(getattr(socket, "MSG_DONTWAIT", 0))
 """A flag of recv(2) and send(2): not to wait, whatever the mode of the socket; 0 where there is none."""
 
 
