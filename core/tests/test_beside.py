@@ -77,6 +77,8 @@ def test_a_function_is_called_in_another_process(engine: str) -> None:
 class Slow(ProtocolHandler):
     """Has its answers worked out elsewhere."""
 
+    reply_ratio = 2.0
+
     def receive(self, data: bytes) -> None:
         self.offload(bytes.upper, data, then=self.done)
 

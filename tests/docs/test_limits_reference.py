@@ -55,5 +55,5 @@ def test_every_reason_that_is_given_stands_on_the_page() -> None:
 
 def test_each_limit_has_a_unit() -> None:
     """A number alone says little."""
-    units = {"requests", "true, false", "bits", "word", "seconds", "bytes", "bytes a second"}
+    units = {"requests", "true, false", "bits", "word", "seconds", "bytes", "bytes a second", "multiple"}
     assert {cells[0] for cells in rows().values()} <= units

@@ -205,12 +205,15 @@ class StreamChannel(Channel):
 class DatagramChannel(Channel):
     """One datagram as a stream: it is read once, then the stream has ended; what is sent forms one reply."""
 
-    __slots__ = ("_packet", "_reply", "client_address", "socket")
+    __slots__ = ("_packet", "_reply", "client_address", "most", "size", "socket")
 
     is_datagram = True
 
-    def __init__(self, packet: bytes, sock: socket.socket, client_address: Any) -> None:
+    def __init__(self, packet: bytes, sock: Any, client_address: Any, most: int | None = None) -> None:
         self._packet: bytes | None = packet
+        self.size = len(packet)
+        self.most = most
+        """Bytes that the reply may have; None: any number."""
         self._reply: list[bytes] = []
         self.socket = sock
         self.client_address = client_address
@@ -232,6 +235,10 @@ class DatagramChannel(Channel):
         if self._reply:
             reply = self._reply[0] if len(self._reply) == 1 else b"".join(self._reply)
             self._reply = []
+            if self.most is not None and len(reply) > self.most:
+                from .datagrams import check_reply
+
+                check_reply(len(reply), self.most, self.size)
             self.socket.sendto(reply, self.client_address)
 
     def end_input(self) -> None:

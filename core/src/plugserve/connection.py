@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .channel import CHUNK, DONTWAIT, Channel, DatagramChannel, StreamChannel, tcp_totals
 from .context import Context, Outcome
 from .errors import Aborted, DeadlineExceeded, EndOfStream, HandlerIgnoredAbort, LimitExceeded, PlugserveError
+from .faults import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -885,6 +886,24 @@ class Connection:
         """Whether the peer's end of the stream has been received."""
         return self._raw_end
 
+    def confirm_peer(self) -> None:
+        """The source of this datagram is known to be real, by a cookie that it sent back or the like: replies may be of
+        any size from now on. A request with an identity needs no word."""
+        if isinstance(self.channel, DatagramChannel):
+            self.channel.most = None
+
+    def _send_reply(self, channel: Channel) -> None:
+        """Send the one reply of a datagram, unless it is too long for a source that may be forged."""
+        if self.identity is not None:
+            self.confirm_peer()
+        try:
+            channel.end_output()
+        except OSError:
+            pass  # nobody can be told
+        except LimitExceeded as exception:
+            self.outcome, self.reason = "error", str(exception)
+            report(f"{self.server.handler_name} on {self.server.listener_name}", level="warning", text=self.reason)
+
     def part_now(self) -> bool:
         """Do what `part` does, if nothing has to be waited for. Returns False if something has."""
         channel = self.channel
@@ -893,10 +912,7 @@ class Connection:
         if self._output or self._transforms:
             return False
         if channel.is_datagram:
-            try:
-                channel.end_output()
-            except OSError:
-                pass  # nobody can be told
+            self._send_reply(channel)
             return True
         return self._raw_end
 
@@ -911,9 +927,10 @@ class Connection:
         if last:
             self._emit(last, 0)
         yield from self._drain_to(0)
-        channel.end_output()
         if channel.is_datagram:
+            self._send_reply(channel)
             return
+        channel.end_output()
         channel.unblock()
         if self._raw_end:
             return
@@ -1068,7 +1085,9 @@ class Connection:
                     self.channel = make(self)
             else:
                 packet, sock = self.request
-                self.channel = DatagramChannel(packet, sock, self.client_address)
+                ratio = self.server._core_handler.reply_ratio
+                most = None if ratio is None else int(ratio * len(packet))
+                self.channel = DatagramChannel(packet, sock, self.client_address, most)
             if self.blocks:
                 self.channel.block()
         return self.channel

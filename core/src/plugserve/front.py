@@ -313,6 +313,9 @@ class Front:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
+    answers = True
+    """Whether a datagram may be answered without a life of its own to be resumed; see `life.answer`."""
+
     def begin(self, c: Connection) -> None:
         """Start the life of a request that was just accepted."""
         self.advance(c)

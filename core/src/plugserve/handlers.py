@@ -153,6 +153,10 @@ class ModernHandler:
     needs: ClassVar[Literal["stream", "datagrams"] | None] = None
     """The only kind of socket that the protocol is spoken on; None: both. A classic handler may have it, too."""
 
+    reply_ratio: ClassVar[float | None]
+    """Bytes of a reply to a datagram, as a multiple of those that it answers, while its source may be forged; None: any
+    number. Without it `Limits.reply_ratio` holds. A classic handler may have it, too."""
+
     options: Any
     """The instance of `Options` of this server, the same for all its requests."""
 
@@ -367,6 +371,26 @@ class ProtocolHandler(ModernHandler):
                 self._call(self.timer_expired)
             else:
                 await connection.wait_for_wake(left)
+
+    def _answer(self, packet: bytes) -> bool:
+        """All of a datagram's life that does not wait. Returns whether something is left to be done."""
+        later = False
+        try:
+            self._call(self.opened)
+            self._call(self.receive, packet)
+            later = self._beside is not None
+            return later
+        finally:
+            if not later:
+                self.closed()
+
+    async def _finish_later(self) -> None:
+        """What is left of it."""
+        try:
+            while self._beside is not None:
+                await self._wait_beside()
+        finally:
+            self.closed()
 
     def _call(self, method: Callable[..., bytes | None], *arguments: Any) -> None:
         """Call one of the methods above, send what it returns, and close if it asked for that."""

@@ -6,6 +6,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .channel import DONTWAIT
+from .datagrams import AnsweringSocket, receive, wants_asked
 from .errors import DatagramTruncated
 from .server import BaseServer
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from .limits import Limits
 
 __all__ = ["TCPServer", "UDPServer"]
-
-_DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
 
 
 class TCPServer(BaseServer):
@@ -160,10 +160,23 @@ class UDPServer(TCPServer):
         # One byte more than may come tells of a datagram that is too long, for less than recvmsg and MSG_TRUNC cost.
         # (Windows fails with WSAEMSGSIZE instead.)
         listener = self.socket
-        data, client_address = listener.recvfrom(self.max_packet_size + 1, _DONTWAIT)
+        if self._core_asks:
+            data, client_address, asked = receive(listener, self.max_packet_size + 1)
+            if asked is not None:
+                listener = AnsweringSocket(listener, asked)
+        else:
+            data, client_address = listener.recvfrom(self.max_packet_size + 1, DONTWAIT)
         if len(data) > self.max_packet_size:
             raise DatagramTruncated(client_address, self.max_packet_size)
         return (data, listener), client_address
+
+    _core_asks = False
+    """Whether each datagram brings the address that it was sent to."""
+
+    def _core_start(self) -> None:
+        super()._core_start()
+        if not self._core_asks:
+            self._core_asks = wants_asked(self.socket)
 
     def server_activate(self) -> None:
         """Nothing to listen for: a datagram socket is ready once it is bound."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .context import Outcome
     from .server import HandlerFacts
 
-__all__ = ["BANNER_PATIENCE", "Report", "admit", "current", "hung_up", "live", "open_up"]
+__all__ = ["BANNER_PATIENCE", "Report", "admit", "answer", "current", "hung_up", "live", "open_up"]
 
 BANNER_PATIENCE = 0.1
 """Seconds that a request waits for its client's first byte where the handler does not say who speaks first."""
@@ -175,6 +175,62 @@ async def open_up(c: Connection) -> str | None:
         c.budget = None
         c.deadline = None
     return None
+
+
+def answer(c: Connection) -> None:
+    """The life of a datagram in which nobody takes part: no plugin, no override, no limit.
+
+    What is left of `live` then takes one call, waits for nothing, and is not worth a coroutine. Whatever the handler
+    leaves to be done later is done by one after all.
+    """
+    server = c.server
+    c.stay()
+    c.state = HANDLING
+    before, current.connection = current.connection, c
+    try:
+        try:
+            handler = server.RequestHandlerClass(c.request, c.client_address, server)
+        finally:
+            current.connection = before
+        if server.draining is not None:
+            server._core_say_goodbye(c, server.draining)
+        packet = c.request[0]
+        c.total_in = len(packet)
+        if handler._answer(packet):
+            c.life = _answer_later(c)
+            assert c.front is not None, "it is on its place, the front"
+            c.front.advance(c)
+            return
+    except BaseException as exception:
+        _failed(c, exception)
+        if not isinstance(exception, Exception):
+            _finish_answer(c)
+            raise
+        server.handle_error(c.request, c.client_address)
+    _finish_answer(c)
+
+
+async def _answer_later(c: Connection) -> None:
+    """The rest of an answer that is worked out beside."""
+    try:
+        await c.handler._finish_later()
+    except BaseException as exception:
+        if c.torn_down:
+            raise
+        c.state = DONE
+        _failed(c, exception)
+        await c.handled()
+    _finish_answer(c)
+
+
+def _finish_answer(c: Connection) -> None:
+    c.state = CLOSING
+    if c.exception is None:
+        c.outcome, c.reason = "ok", "finished"
+    if c.outcome in ("ok", "error"):
+        c.part_now()
+    c.server._core_forget(c)
+    c.release()
 
 
 async def _first_byte(c: Connection) -> str | None:

@@ -47,6 +47,8 @@ class Limits:
         low_water: unsent output at which it goes on; None: a quarter of `high_water`.
         output: unsent output above which `write` fails.
         close_timeout: for the last output to leave, and again for the peer's end of stream.
+        reply_ratio: bytes of a reply to a datagram, as a multiple of those that it answers, as long as its source may
+            be forged; a handler's own `reply_ratio` goes before it.
 
     Errors: `ConfigurationError` for a value that is not positive, or makes no sense beside another.
     """
@@ -70,6 +72,7 @@ class Limits:
     low_water: int | None = None
     output: int = 1024 * 1024
     close_timeout: float = 2.0
+    reply_ratio: float | None = 1.0
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -143,4 +146,4 @@ class Limits:
 
 _MAY_BE_NONE = {one.name for one in fields(Limits) if "None" in str(one.type)}
 
-_NONE = Limits(first_byte=None, idle=None, write_timeout=None)
+_NONE = Limits(first_byte=None, idle=None, write_timeout=None, reply_ratio=None)

@@ -43,7 +43,7 @@ class Processes:
             with self._lock:
                 if self._pool is pool:
                     self._pool = None
-            pool.shutdown(wait=False)
+            pool.shutdown()
             raise
 
     def close(self) -> None:

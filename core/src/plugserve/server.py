@@ -18,16 +18,17 @@ from functools import partial
 from inspect import getattr_static
 from operator import attrgetter
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .accepting import FATAL, accept_failed
 from .connection import ARRIVED, CLOSING, HANDLING, QUEUED, Connection
+from .datagrams import AnsweringSocket
 from .errors import Aborted, ConfigurationError, PeerError, ShuttingDown
 from .faults import ends_the_loop, report
 from .front import Front, Phase
-from .handlers import ModernHandler
+from .handlers import ModernHandler, ProtocolHandler
 from .hooks import Holder, Hooks, Plugins, means_plugins, observe, start
-from .life import BANNER_PATIENCE, hung_up, live
+from .life import BANNER_PATIENCE, answer, hung_up, live
 from .limits import Limits
 from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
@@ -127,8 +128,10 @@ class BaseServer:
         self._core_hooks = Hooks()
         # The core reads its own: a subclass may have had attributes of the public names for purposes of its own.
         self._core_plugins = Plugins(self._core_plugins_for(plugins))
+        self._core_limits = limits if limits is not None else Limits.none()
+        if limits is None:
+            self._core_limits = self._core_default_limits()
         self._core_options = self._core_options_of(options)
-        self._core_limits = limits if limits is not None else self._core_default_limits()
         if plugins is not None or means_plugins(getattr_static(self, "plugins")):
             self.plugins = self._core_plugins
         for public, value in (("options", self._core_options), ("limits", self._core_limits)):
@@ -680,6 +683,9 @@ class BaseServer:
         c = front.last = Connection(self, request, client_address)
         c.front = front
         self._core_requests[id(request)] = c
+        if self._core_handler.brief and front.answers:
+            answer(c)
+            return
         c.life = live(c)
         front.begin(c)
 
@@ -753,6 +759,9 @@ class BaseServer:
             c.open_channel()
             return
         c.counted = False
+        if not self.is_stream and self._core_handler.reply_ratio is not None:
+            self._core_limit_reply(c, self._core_handler.reply_ratio)
+            return
         if c.channel is None or not self.is_stream:
             return
         if c.transformed or (c.urgency is not None and c.urgency.needs_channel):
@@ -764,6 +773,16 @@ class BaseServer:
             c.counted = True
         else:
             c.channel.block()
+
+    def _core_limit_reply(self, c: Connection, ratio: float) -> None:
+        """Give a classic handler a socket that sends no more than a forged source may be sent."""
+        if c.identity is not None:
+            return
+        packet, sock = c.request
+        wrapped = sock if isinstance(sock, AnsweringSocket) else AnsweringSocket(sock, None)
+        self._core_requests.remove(c, keep_count=True)
+        c.request = (packet, wrapped.limited(int(ratio * len(packet)), len(packet)))
+        self._core_requests[id(c.request)] = c
 
     @property
     def _core_stays_here(self) -> bool:
@@ -843,15 +862,36 @@ class _LoopEnded(threading.Event):
             self.wait()
 
 
+def _nobody_takes_part(server: BaseServer, handler: Any) -> bool:
+    """Whether no plugin, no override and no limit has a part in the life of a datagram."""
+    hooks, limits = server._core_hooks, server._core_limits
+    return (
+        handler._style == "protocol"
+        and handler._live is ProtocolHandler._live
+        and not any(getattr(hooks, name) for name in Hooks.__slots__ if name not in _NOT_OF_A_REQUEST)
+        and limits.connections is None
+        and limits.connections_per_peer is None
+        and limits.total is None
+        and type(server).verify_request is BaseServer.verify_request
+        and "verify_request" not in vars(server)
+    )
+
+
+_NOT_OF_A_REQUEST: Final = frozenset({"server_activate", "server_close", "service_actions"})
+_UNSAID: Final = object()
+
+
 class HandlerFacts:
     """What the life asks of a server's handler class."""
 
     __slots__ = (
+        "brief",
         "classic",
         "ends_plainly",
         "finishes_plainly",
         "handler",
         "refusal",
+        "reply_ratio",
         "speaks_first",
         "stays",
         "straight",
@@ -873,6 +913,10 @@ class HandlerFacts:
             self.straight = server.handles_on_front
         if not server.is_stream:
             self.straight = True
+        own: Any = getattr(cls, "reply_ratio", _UNSAID)
+        self.reply_ratio: float | None = server._core_limits.reply_ratio if own is _UNSAID else own
+        if type(server).transport == "unix-dgram":
+            self.reply_ratio = None  # the kernel itself says who the sender is
         self.finishes_plainly = (
             not self.classic
             and type(server).finish_request is BaseServer.finish_request
@@ -880,3 +924,4 @@ class HandlerFacts:
         )
         self.ends_plainly = server._core_ends_plainly
         self.stays = not self.classic and server._core_stays_here
+        self.brief = self.stays and not server.is_stream and self.finishes_plainly and _nobody_takes_part(server, cls)

@@ -167,6 +167,8 @@ class _Announcer(CoroutineHandler):
 class DaytimeHandler(_Announcer):
     """Says the date and time, for people (RFC 867)."""
 
+    reply_ratio = None  # the option `udp` says when a reply may be longer than its request
+
     @dataclass(frozen=True, kw_only=True)
     class Options(_Guarded):
         """Options of `daytime`.
@@ -202,6 +204,8 @@ class DaytimeHandler(_Announcer):
 class TimeHandler(_Announcer):
     """Says the seconds since 1900 as 32 bits, for machines (RFC 868); they start again from 0 in February 2036."""
 
+    reply_ratio = None  # the option `udp` says when a reply may be longer than its request
+
     @dataclass(frozen=True, kw_only=True)
     class Options(_Guarded):
         """Options of `time`.
@@ -227,6 +231,8 @@ _Pick = Literal["day", "random"]
 
 class QotdHandler(_Announcer):
     """Says the quote of the day (RFC 865)."""
+
+    reply_ratio = None  # the option `udp` says when a reply may be longer than its request
 
     @dataclass(frozen=True, kw_only=True)
     class Options(_Guarded):
@@ -291,6 +297,8 @@ class ChargenHandler(_Announcer):
     Over UDP one datagram of random length: in the mode `"safe"` shorter than the request, in the mode `"rfc"` up to 512
     bytes.
     """
+
+    reply_ratio = None  # the option `udp` says when a reply may be longer than its request
 
     @dataclass(frozen=True, kw_only=True)
     class Options(_Guarded):

@@ -48,6 +48,7 @@ class AsyncioFront(Front):
     """
 
     reusable = True
+    answers = False
 
     def __init__(
         self, server: BaseServer, poller: Any, loop: asyncio.AbstractEventLoop, *, embedded: bool = False
