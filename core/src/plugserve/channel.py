@@ -60,6 +60,10 @@ class Channel(ABC):
         """Whether `receive` would certainly not have to wait."""
         return True
 
+    def patience(self) -> float | None:
+        """Seconds after which a `receive` that waits gives up; None if it does not."""
+        return None
+
     def taken(self, sent: int) -> int | None:
         """How many bytes of what was sent the peer has taken; None if nobody can tell.
 
@@ -178,6 +182,10 @@ class StreamChannel(Channel):
             self.socket.setblocking(False)
         elif timeout is not None:
             self.socket.settimeout(None)
+
+    def patience(self) -> float | None:
+        timeout: float | None = self.socket.gettimeout()
+        return timeout
 
     def arrived(self) -> bool:
         if not DONTWAIT:

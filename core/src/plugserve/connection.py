@@ -46,6 +46,7 @@ OFFLOAD: Final = 4
 MOVE: Final = 5
 HANDLED: Final = 6
 ELSEWHERE: Final = 7
+FORK: Final = 8
 """For something that the front itself cannot see come: whoever can resumes the life."""
 
 # Where a request is.
@@ -489,6 +490,8 @@ class Connection:
         if self.channel.blocking:
             self.waiting, self.operation = self.server.clock(), READ
             try:
+                if self.away:
+                    self.server._core_listen_to_parent(self)
                 raw = self.channel.receive(limit)
             finally:
                 if self.limits.minimum_rate is not None:
@@ -746,7 +749,7 @@ class Connection:
             shared.
         """
         front = self.front
-        if self.state == CLOSED or self.output_closed:
+        if self.state == CLOSED or self.output_closed or self.process is not None:
             return
         if not self.blocks and front is not None:
             front.call_soon(partial(front.post, self, bytes(data)))
@@ -853,6 +856,33 @@ class Connection:
         if not succeeded:
             raise result
         return result
+
+    @types.coroutine
+    def fork(self) -> Generator[int, Any, None]:
+        """Let a child process go on with this request; the server's own process forgets it and serves on.
+
+        What comes after it runs in the child alone, with all that the handler has read, parsed and remembered. The
+        parent closes its descriptor and tells the observers once the child reports. What surrounds the call in the
+        handler (`finally` clauses, context managers) is left in the parent, too, where any use of the connection fails.
+
+        Where the request has a process of its own already, as on the engine `forking`, and on the memory engine, it
+        does nothing.
+
+        Errors: `PlugserveError` where there is no going on in a child: on asyncio's engines, for datagrams, before the
+            handler, and on platforms without fork(2); `OSError` when the host has no room for another process.
+        """
+        if self._abort is not None:
+            self._raise_abort()
+        if self.away or not self.server.real_time:
+            return
+        self.server._core_check_fork(self)
+        try:
+            failure = yield FORK
+        except GeneratorExit:
+            self.torn_down = True
+            raise
+        if failure is not None:
+            raise failure
 
     async def offload_to_process(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call something that computes in another process, on every engine: in one of as many as there are processors,
@@ -1026,6 +1056,9 @@ class Connection:
 
     def _interrupt(self, channel: Channel | None) -> None:
         """Wake a thread that is blocked on the socket, a classic handler's included."""
+        if self.process is not None:
+            self.server._core_children.abort(self)
+            return
         try:
             if channel is not None:
                 channel.interrupt()
@@ -1211,6 +1244,18 @@ class Connection:
                 other.close()
         if self.ancillary is not None:
             self.ancillary.close()
+
+    def let_go(self) -> None:
+        """Drop all that a child has taken over: its descriptors here are closed, and nothing is told to any peer."""
+        self.front = self.handler = self.channel = self._abort = self._output = self._transforms = None
+        self.feeder = self.offloaded = self.deadline = self.wake_at = self.waiting = None
+        self._unread = b""
+        self._abort_told = False
+        self.operation = 0
+        outgoing, self.outgoing = self.outgoing, None
+        for other in outgoing or ():
+            other.request.close()
+            other.cut()
 
     def release(self) -> None:
         """Nobody will be told of this request again: the last cycle goes."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .connection import CLOSED, HANDLED, MOVE, MOVED, OFFLOAD, QUEUED, READ, WRITE, Connection
+from .connection import CLOSED, FORK, HANDLED, MOVE, MOVED, OFFLOAD, QUEUED, READ, WRITE, Connection
 from .errors import PlugserveError, RequestRejected
 from .outgoing import Outgoing
 from .poller import LISTENER, READABLE, WRITABLE
@@ -348,6 +348,12 @@ class Front:
             self._move(c)
         elif operation == HANDLED:
             self._handled(c)
+        elif operation == FORK:
+            # Before the fork: closing a descriptor that a child holds, too, takes it out of no epoll set.
+            self.leave(c)
+            failure = self.server._core_children.fork_in_handler(c)
+            if failure is not None:
+                self.advance(c, failure)
         else:
             self.park(c, operation)
 

@@ -239,6 +239,7 @@ class ProtocolHandler(ModernHandler):
     _in_call = False
     _ending = False
     _paused = False
+    _forking = False
     _beside: tuple[Callable[..., Any], tuple[Any, ...], Callable[[Any], bytes | None]] | None = None
 
     def opened(self) -> bytes | None:
@@ -297,6 +298,12 @@ class ProtocolHandler(ModernHandler):
         self._beside = (function, arguments, then or _nothing)
         self.connection.feeder = None
 
+    def fork(self) -> None:
+        """Let a child process go on with this request, once the call that runs now has returned and what it returns
+        was sent. See `Connection.fork`; in the parent, `closed` is the last call."""
+        self._forking = True
+        self.connection.feeder = None
+
     def pause(self) -> None:
         """Receive nothing more until `resume()`: what the peer sends stays with the kernel, and holds the peer up."""
         self._paused = True
@@ -319,8 +326,13 @@ class ProtocolHandler(ModernHandler):
                 self._call(self.receive, await connection.read())
                 while self._beside is not None:
                     await self._wait_beside()
+                if self._forking:
+                    await connection.fork()
                 return
             while not connection.output_closed:
+                if self._forking:
+                    self._forking = False
+                    await connection.fork()
                 if self._beside is not None:
                     await self._wait_beside()
                     continue

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .context import Outcome
     from .server import HandlerFacts
 
-__all__ = ["BANNER_PATIENCE", "Report", "admit", "answer", "current", "hung_up", "live", "open_up"]
+__all__ = ["BANNER_PATIENCE", "Report", "admit", "answer", "current", "follow", "hung_up", "live", "open_up"]
 
 BANNER_PATIENCE = 0.1
 """Seconds that a request waits for its client's first byte where the handler does not say who speaks first."""
@@ -107,17 +107,30 @@ async def live(c: Connection) -> BaseException | None:
         if told is not None:
             _adopt(c, told)
         else:
-            if not stays or c.exception is not None:
+            if not stays or c.exception is not None or c.away:
                 await c.handled()
             c.state = CLOSING
             if c.outcome in ("ok", "error") and not c.part_now():
                 await _part(c)
             _end(c)
     finally:
-        if hooks.connection_closed and c.outcome != "rejected" and not c.away and not c.torn_down:
-            observe(hooks.connection_closed, c)
-        c.release()
+        _tell_end(c)
     return None
+
+
+async def follow(c: Connection) -> None:
+    """What is left of a life in the parent when a child goes on with the request: its report, and who is told of it."""
+    try:
+        _adopt(c, await c.move())
+    finally:
+        _tell_end(c)
+
+
+def _tell_end(c: Connection) -> None:
+    """The last of all: the request is closed."""
+    if c.hooks.connection_closed and c.outcome != "rejected" and not c.away and not c.torn_down:
+        observe(c.hooks.connection_closed, c)
+    c.release()
 
 
 def admit(c: Connection) -> tuple[str | None, BaseException | None]:

@@ -15,7 +15,7 @@ from time import monotonic
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .connection import DONE, MOVED, QUEUED
+from .connection import AWAY, DONE, MOVED, QUEUED
 from .life import current
 from .place import end_here, handle_here
 
@@ -51,6 +51,8 @@ def _closing(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def close(self: BaseServer, request: Any) -> Any:
             c = self._core_requests.get(id(request))
             if c is None or c.request is not request or c.state not in (MOVED, QUEUED, DONE):
+                if c is not None and c.request is request and c.state == AWAY and c.fork_shares:
+                    return None  # its handler has forked: a child goes on with it, and our descriptor is closed
                 return method(self, request)
             c.ending = name
             if c.state != DONE:

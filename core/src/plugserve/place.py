@@ -12,7 +12,7 @@ import sys
 from time import sleep
 from typing import NoReturn
 
-from .connection import CLOSING, HANDLED, HANDLING, MOVE, MOVED, READ, WRITE, Connection
+from .connection import CLOSING, FORK, HANDLED, HANDLING, MOVE, MOVED, READ, WRITE, Connection
 from .life import current
 from .watchdog import watchdog
 
@@ -51,6 +51,12 @@ def handle_here(c: Connection) -> None:
     try:
         operation = c.resume()
         while operation != HANDLED:
+            if operation == FORK:
+                failure = c.server._core_children.fork_in_handler(c)
+                if failure is None:
+                    return  # a child goes on with it
+                operation = c.resume(failure)
+                continue
             _wait_here(c, operation)
             operation = c.resume()
     finally:
@@ -165,6 +171,9 @@ def _wait_for_any(c: Connection, reading: list[int], writing: list[int], timeout
     # Of the client's own socket no event need be asked for: POLLHUP and POLLERR come unasked, so an abort, which shuts
     # it down, wakes this in any case (poll(2)).
     masks = {own: 0}
+    control = c.server._core_control if c.away else None
+    if control is not None and control.fileno() >= 0:
+        reading = [*reading, control.fileno()]
     for fd in reading:
         masks[fd] = masks.get(fd, 0) | select.POLLIN
     for fd in writing:
@@ -175,6 +184,8 @@ def _wait_for_any(c: Connection, reading: list[int], writing: list[int], timeout
     # Rounded up: waking early would only mean waiting again.
     patience = None if timeout is None else int(timeout * 1000) + 1
     ready = poll.poll(patience)
+    if control is not None and control.fileno() in (fd for fd, _ in ready):
+        control.heed(c)
     if [fd for fd, _ in ready] == [own] and not masks[own] and len(masks) > 1 and c.aborted is None:
         # The client has gone while something else is awaited: that can be told when it is read from or written to.
         poll.unregister(own)

@@ -21,15 +21,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from .accepting import FATAL, accept_failed
+from .children import Children
 from .connection import ARRIVED, CLOSING, HANDLING, QUEUED, Connection
 from .datagrams import AnsweringSocket
-from .errors import Aborted, ConfigurationError, PeerError, ShuttingDown
+from .errors import Aborted, ConfigurationError, PeerError, PlugserveError, ShuttingDown
 from .faults import ends_the_loop, report
 from .front import Front, Phase
 from .handlers import ModernHandler, ProtocolHandler
 from .hooks import Holder, Hooks, Plugins, means_plugins, observe, start
 from .life import BANNER_PATIENCE, answer, hung_up, live
 from .limits import Limits
+from .outgoing import Outgoing
 from .overrides import wrap_overridable
 from .place import reach_place, watch_forks
 from .poller import make_poller
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .channel import Channel
+    from .control import Control
     from .urgent import Policy
 
 __all__ = ["BaseServer", "SynchronousMixIn"]
@@ -101,6 +104,11 @@ class BaseServer:
     """Whether `clock` is the real one."""
     keeps_front = False
     """Whether the loop is only ever interrupted, so that requests may be parked while nobody runs it."""
+    _core_no_fork: str | None = None
+    """Why a handler cannot `fork()`; None if it can."""
+    _core_control: Control | None = None
+    """In a child that handles one request: what its parent has to say."""
+    _core_warned_of_threads = False
     trace_hooks = False
     """Whether to print each call of a hook, and its result, to standard error."""
 
@@ -154,6 +162,7 @@ class BaseServer:
         self._core_listener_error: OSError | None = None
         self._core_lock = threading.Lock()
         self._core_processes = Processes()
+        self._core_children = Children(self)
         self._core_process = os.getpid()
         self.__stop = False
         self.__drain: float | None = None
@@ -453,6 +462,9 @@ class BaseServer:
     def _core_say_goodbye(self, c: Connection, deadline: float) -> None:
         """Ask one request to come to its end."""
         c.draining = True
+        if c.process is not None:
+            self._core_children.say_goodbye(c, deadline)
+            return
         goodbye = getattr(c.handler, "goodbye", None)
         if goodbye is not None:
             try:
@@ -493,6 +505,8 @@ class BaseServer:
             front.poller.wake()
         for front in spares:
             self._core_close_front(front)
+        if getattr(self, "block_on_close", True):
+            self._core_children.collect_all(wait=True)
         self._core_processes.close()
         self._core_stopped()
 
@@ -556,6 +570,8 @@ class BaseServer:
             front = self._core_spare_fronts.pop() if self._core_spare_fronts else self._core_make_front()
             self._core_fronts[threading.get_ident()] = front
         front.enter()
+        if self._core_children.pids:
+            self._core_children.watch(front)
         return front
 
     def _core_exit(self, front: Front) -> None:
@@ -580,6 +596,37 @@ class BaseServer:
         """Whether there are as many requests as may be, so that one more would be refused."""
         most = self._core_limits.connections
         return most is not None and len(self._core_requests) >= most
+
+    # -- children ------------------------------------------------------------------------------------------------------
+
+    def _core_check_fork(self, c: Connection) -> None:
+        """Refuse a `fork()` that cannot be."""
+        if not self.is_stream:
+            raise PlugserveError("fork: a datagram has nothing to go on with: use offload_to_process()")
+        if c.state != HANDLING or isinstance(c, Outgoing):
+            raise PlugserveError("fork: only the handler of a request may do that, on its own connection")
+        if not hasattr(os, "fork"):
+            raise PlugserveError("fork: this platform has no fork(2): use offload_to_process()")
+        if self._core_no_fork is not None:
+            raise PlugserveError(f"fork: {self._core_no_fork}")
+
+    def _core_in_child(self, control: Control) -> None:
+        """This is the child's copy from now on."""
+        self._core_control = control
+
+    def _core_child_ended(self) -> None:
+        """A child has ended: there may be room for another one."""
+
+    def _core_listen_to_parent(self, c: Connection) -> None:
+        """Wait for the client, and do meanwhile what the parent says."""
+        if self._core_control is not None:
+            self._core_control.wait(c)
+
+    def _core_drain_in_child(self, c: Connection, deadline: float) -> None:
+        """The parent drains."""
+        self.draining = deadline
+        self._core_say_goodbye(c, deadline)
+        watchdog().watch(c)
 
     def _core_resume_soon(self, c: Connection) -> None:
         if c.front is not None:

@@ -281,7 +281,7 @@ def _serve_here(
     with maker() as server:
 
         def drop() -> None:
-            for child in getattr(server, "active_children", None) or ():
+            for child in server._core_children.pids:
                 _terminate(child)
 
         def stop() -> None:

@@ -24,6 +24,7 @@ class AsyncioMixIn(OnFrontMixIn):
     engine_name = "asyncio"
     engine_options: tuple[str, ...] = ("max_threads", "daemon_threads", "block_on_close")
     engine_place = "a task of the server's own asyncio loop, a thread for a classic handler"
+    _core_no_fork = "an asyncio loop does not survive a fork in one of its tasks: use offload_to_process()"
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         """Make the loop that the server runs and closes. May be overridden.
