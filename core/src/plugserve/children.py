@@ -111,6 +111,8 @@ class Children:
             if c is not None:
                 c.state = AWAY
                 c.process = pid
+                if c.draining and self._server.draining is not None:
+                    self.say_goodbye(c, self._server.draining)  # asked by another thread, and only here
                 if forget is not None:
                     forget(c)
         finally:

@@ -636,6 +636,8 @@ class Connection:
         count = len(data)
         view = data if count <= _PIECE else memoryview(data)
         sent = 0
+        # A goodbye() may write while the life waits for its client.
+        before = self.waiting, self.operation
         try:
             while sent < count:
                 self.waiting, self.operation = self.server.clock(), WRITE
@@ -649,7 +651,7 @@ class Connection:
                 self._raise_abort()
             raise
         finally:
-            self.waiting, self.operation, self._stalled = None, 0, None
+            (self.waiting, self.operation), self._stalled = before, None
         return sent
 
     def _flush(self) -> bool:

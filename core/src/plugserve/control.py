@@ -6,11 +6,15 @@ connection and its end of the socket pair (poll(2)). What it then finds is done 
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import socket
 import struct
+import threading
 from typing import TYPE_CHECKING, Final
 
+from .connection import DRAINED
 from .errors import ShuttingDown
 
 if TYPE_CHECKING:
@@ -83,8 +87,13 @@ class Control:
             if not ready:
                 raise TimeoutError("timed out")
 
-    def heed(self, c: Connection) -> None:
-        """Do what the parent has said."""
+    def heed(self, c: Connection, *, urgently: bool = False) -> None:
+        """Do what the parent has said.
+
+        Parameters:
+            c: the request that this child handles.
+            urgently: whether anything may just be going on in this thread, so that no lock may be taken.
+        """
         self._end.setblocking(False)
         try:
             came = self._end.recv(_FORM.size * 16)
@@ -99,6 +108,26 @@ class Control:
         while len(self._came) >= _FORM.size:
             (what, when), self._came = _FORM.unpack_from(self._came), self._came[_FORM.size :]
             if what == _WORDS["abort"]:
-                c.abort(ShuttingDown("the server ended the request"))
+                c.abort(ShuttingDown(DRAINED if c.draining else "the server ended the request"))
+            elif not c.draining and urgently:
+                c.draining = True
             elif not c.draining:
                 c.server._core_drain_in_child(c, when)
+
+    def interrupt(self, c: Connection) -> None:
+        """Have a request ended even while its handler waits for the socket by itself, as a classic one does.
+
+        What the parent says then comes with SIGIO (fcntl(2), `O_ASYNC`), and Python takes up the interrupted system
+        call again (PEP 475). Where a program uses that signal for itself, the request goes on until it ends.
+        """
+        signal_number, by_signal = getattr(signal, "SIGIO", None), getattr(os, "O_ASYNC", 0)
+        if signal_number is None or not by_signal or threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal_number) is not signal.SIG_DFL:
+            return
+        import fcntl
+
+        signal.signal(signal_number, lambda *_: self.heed(c, urgently=True))
+        fcntl.fcntl(self._end, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(self._end, fcntl.F_SETFL, fcntl.fcntl(self._end, fcntl.F_GETFL) | by_signal)
+        self.heed(c, urgently=True)  # what was said before

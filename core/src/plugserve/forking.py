@@ -102,6 +102,8 @@ class ForkingMixIn(_Base):
     def _core_fork(self, c: Connection | None, request: Any, client_address: Any) -> None:
         control = self._core_children.fork(c)
         if control is not None:
+            if c is not None and self.is_stream and self._core_handler.classic:
+                control.interrupt(c)
             work = partial(self.finish_request, request, client_address)
             self._core_children.end_as_child(c, control, request, client_address, work)
         self._core_share_set()

@@ -191,7 +191,8 @@ class ModernHandler:
         return None
 
     def goodbye(self, deadline: float) -> None:
-        """The server drains: come to an end within `deadline` seconds. Called by the loop's thread."""
+        """The server drains: come to an end within `deadline` seconds. Called by the loop's thread, or in the
+        child that has the request, or by `shutdown` on the engine `sync`."""
 
     def urgent(self, data: bytes) -> bytes | None:
         """The peer sent an urgent byte, and the listener's policy is `event`. Called within a read, the pending one or
