@@ -135,6 +135,7 @@ if hasattr(os, "fork"):
     __all__ += ["ForkingMixIn", "ForkingTCPServer", "ForkingUDPServer"]
 
 if hasattr(socket, "AF_UNIX"):
+    from .passing import PassedServer
     from .unix import UnixDatagramServer, UnixSeqpacketServer, UnixStreamServer
 
     class ThreadingUnixStreamServer(ThreadingMixIn, UnixStreamServer):
@@ -158,6 +159,7 @@ if hasattr(socket, "AF_UNIX"):
     __all__ += [
         "MultiplexingUnixDatagramServer",
         "MultiplexingUnixStreamServer",
+        "PassedServer",
         "ThreadPoolUnixDatagramServer",
         "ThreadPoolUnixStreamServer",
         "ThreadingUnixDatagramServer",

@@ -131,6 +131,7 @@ class Connection:
         "outgoing",
         "output_closed",
         "parked",
+        "passed_state",
         "peer_address",
         "plain",
         "process",
@@ -185,6 +186,8 @@ class Connection:
         self.front: Front | None = None
         self.life: Coroutine[Any, Any, BaseException | None] | None = None
         self.operation = 0
+        self.passed_state: bytes | None = None
+        """What the handler of another process gave along when it passed this request on; None if none did."""
         self.process: int | None = None
         """The child process in which it is handled; None in this one."""
         self.away = False
@@ -681,6 +684,11 @@ class Connection:
         while self.buffered > left and not self._flush() and self.buffered > left:
             yield from self._wait(WRITE)
 
+    @types.coroutine
+    def all_sent(self) -> Generator[int, None, None]:
+        """Wait until the kernel has all that was written."""
+        yield from self._drain_to(0)
+
     # -- waiting -------------------------------------------------------------------------------------------------------
 
     def _wait(self, operation: int) -> Step:
@@ -885,6 +893,27 @@ class Connection:
             raise
         if failure is not None:
             raise failure
+
+    async def pass_on(self, path: Any, state: bytes = b"", *, timeout: float = 10.0) -> None:
+        """Pass this request to another process, which goes on with it; see `PassedServer` for the other side.
+
+        Afterwards it belongs to the other one: here it ends as `ok`, with the reason "passed on", and reads give `b""`.
+        What was received and not read yet goes along; what was written is sent before. If it fails, the request is
+        still here, and whole.
+
+        Parameters:
+            path: of the Unix socket at which a `PassedServer` of the same user takes requests.
+            state: what its handler shall find as `connection.passed_state`.
+            timeout: seconds in all.
+
+        Errors: `PlugserveError` while a layer changes the bytes, for datagrams, for too much state,
+            and with its reason where the other side refuses; `TimeoutError`; `OSError` where nobody listens.
+        """
+        if self._abort is not None:
+            self._raise_abort()
+        from .passing import pass_on
+
+        await pass_on(self, path, state, timeout)
 
     async def offload_to_process(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call something that computes in another process, on every engine: in one of as many as there are processors,
@@ -1246,6 +1275,15 @@ class Connection:
                 other.close()
         if self.ancillary is not None:
             self.ancillary.close()
+
+    def passed_on(self) -> None:
+        """Another process has it: its descriptor here will be closed, and nothing is told to the peer."""
+        if self.front is not None and not self.blocks:
+            # Closing a descriptor that somebody else holds, too, takes it out of no epoll set.
+            self.front.leave(self)
+        self.fork_shares = self.output_closed = self._eof = self._raw_end = True
+        self._unread = b""
+        self.reason = "passed on"
 
     def let_go(self) -> None:
         """Drop all that a child has taken over: its descriptors here are closed, and nothing is told to any peer."""

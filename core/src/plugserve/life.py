@@ -351,7 +351,7 @@ async def _handle(c: Connection, facts: HandlerFacts) -> None:
         # A classic handler sees a deadline as the end of the stream only.
         c.outcome, c.reason = "aborted", text_of(c.aborted)
     elif error is None:
-        c.outcome, c.reason = "ok", "finished"
+        c.outcome, c.reason = "ok", c.reason or "finished"
     else:
         _failed(c, error)
 

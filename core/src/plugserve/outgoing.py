@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .connection import Step
 
-__all__ = ["Outgoing", "connect", "relay"]
+__all__ = ["Outgoing", "connect", "connect_to", "relay"]
 
 _ON_ITS_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY}
 _FULL = 0.01
@@ -80,7 +80,7 @@ async def connect(owner: Connection, address: Any, timeout: float) -> Outgoing:
     failure: OSError | None = None
     for family, where in await _candidates(owner, address):
         try:
-            return await _connect_to(owner, family, where, deadline)
+            return await connect_to(owner, family, where, deadline)
         except TimeoutError:
             raise
         except OSError as error:
@@ -100,8 +100,21 @@ async def _candidates(owner: Connection, address: Any) -> list[tuple[int, Any]]:
     return [(family, where) for family, _, _, _, where in found]
 
 
-async def _connect_to(owner: Connection, family: int, where: Any, deadline: float) -> Outgoing:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+async def connect_to(
+    owner: Connection, family: int, where: Any, deadline: float, kind: int = socket.SOCK_STREAM
+) -> Outgoing:
+    """Connect to one address.
+
+    Parameters:
+        owner: the request.
+        family: of the address.
+        where: the address.
+        deadline: on the server's clock.
+        kind: of socket.
+
+    Errors: as `Connection.connect`.
+    """
+    sock = socket.socket(family, kind)
     try:
         sock.setblocking(False)
         status = sock.connect_ex(where)

@@ -726,8 +726,12 @@ class BaseServer:
         finally:
             self._core_exit(front)
 
+    def _core_new_connection(self, request: Any, client_address: Any) -> Connection:
+        """The row of a request that was accepted."""
+        return Connection(self, request, client_address)
+
     def _core_begin(self, front: Front, request: Any, client_address: Any) -> None:
-        c = front.last = Connection(self, request, client_address)
+        c = front.last = self._core_new_connection(request, client_address)
         c.front = front
         self._core_requests[id(request)] = c
         if self._core_handler.brief and front.answers:
@@ -742,7 +746,7 @@ class BaseServer:
         It is verified like any other, here and now. Returns None if it was refused.
         """
         self._core_start()
-        c = Connection(self, request, client_address)
+        c = self._core_new_connection(request, client_address)
         c.blocks = True
         self._core_requests[id(request)] = c
         c.life = live(c)
