@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from plugserve import BaseRequestHandler, Context, CoroutineHandler, ProtocolHandler, hookimpl
-from plugserve.testing import STREAM_ENGINES
+from plugserve.connection import Connection
+from plugserve.control import Control, say
+from plugserve.testing import STREAM_ENGINES, CipherLayer, ToyCipher, hosted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="waits for a platform with fork()")
 
@@ -168,7 +170,7 @@ def test_a_child_that_does_not_come_to_an_end_is_ended_at_the_deadline(engine: s
 
 
 def test_so_is_one_whose_classic_handler_waits_for_the_socket_by_itself() -> None:
-    """It sees the end of its stream. Where the program uses SIGIO for itself it is left alone."""
+    """It sees the end of its stream."""
     ends = Ends()
     with _served("forking", Classic, ends) as server, _client(server) as client:
         server.shutdown(drain=0.05)
@@ -186,3 +188,51 @@ def test_a_request_that_the_server_aborts_ends_in_its_child() -> None:
         c.abort("enough")
         assert _rest(client) == b""
     assert ends.seen == [("aborted", "the server ended the request")]
+
+
+def test_the_time_that_a_classic_handler_sets_for_its_socket_holds_behind_a_layer() -> None:
+    """There the child waits for its parent, too, but no longer than the handler asked for."""
+
+    class Impatient(BaseRequestHandler):
+        def handle(self) -> None:
+            assert self.request.recv(1) == b"x"
+            self.request.settimeout(0.01)
+            try:
+                self.request.recv(1)
+            except TimeoutError:
+                self.request.sendall(b"too long")
+
+    cipher = ToyCipher(7)
+    with hosted("forking", Impatient, plugins=[CipherLayer()]) as host:
+        client = host.connect()
+        client.send(b"KEY\x07" + cipher.encode(b"x"))
+        assert client.take(2) == b"OK"
+        assert cipher.feed(client.take(9)) == b"too long"
+
+
+def test_a_child_whose_parent_has_died_goes_on() -> None:
+    """It hears the end of the socket pair once, and looks at its client alone from then on."""
+    ours, theirs = socket.socketpair()
+    here, there = socket.socketpair()
+    with STREAM_ENGINES["sync"](("127.0.0.1", 0), Deaf) as server, theirs, here, there:
+        c = Connection(server, here, None)
+        c.open_channel()
+        control = Control(theirs)
+        c.draining = True
+        say(ours, "goodbye", 0.0)
+        ours.close()
+        there.send(b"x")
+        control.wait(c)
+        control.wait(c)
+        assert control.fileno() == -1
+        control.wait(c)
+        control.send(b"a report that nobody reads")
+        c.cut()
+
+
+def test_telling_a_child_that_has_ended_is_no_error() -> None:
+    """Its report may be on its way."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.close()
+        say(ours, "goodbye", 1.0)
