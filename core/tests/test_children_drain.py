@@ -116,8 +116,8 @@ class Classic(BaseRequestHandler):
 
 
 @contextmanager
-def _served(engine: str, handler: Any, ends: Ends) -> Iterator[Any]:
-    with STREAM_ENGINES[engine](("127.0.0.1", 0), handler, plugins=[ends]) as server:
+def _served(engine: str, handler: Any, ends: Ends, **attributes: Any) -> Iterator[Any]:
+    with type("Server", (STREAM_ENGINES[engine],), attributes)(("127.0.0.1", 0), handler, plugins=[ends]) as server:
         server._core_warned_of_threads = True
         loop = threading.Thread(target=server.serve_forever, args=(3600,))
         loop.start()
@@ -146,10 +146,12 @@ def _client(server: Any) -> Iterator[socket.socket]:
 
 @pytest.mark.parametrize("engine", ["forking", "sync", "multiplexing", "threading"])
 @pytest.mark.parametrize("handler", [Polite, PoliteProtocol, Naps, SpeaksFirst])
-def test_an_idle_child_says_farewell_and_holds_nobody_up(engine: str, handler: type) -> None:
-    """It hears of the drain while it waits for its client or for the time, and the drain ends when it has."""
+@pytest.mark.parametrize("urgent", [None, "event", "inline"])
+def test_an_idle_child_says_farewell_and_holds_nobody_up(engine: str, handler: type, urgent: str | None) -> None:
+    """It hears of the drain while it waits for its client, for urgent data or for the time, and the drain ends when it
+    has."""
     ends = Ends()
-    with _served(engine, handler, ends) as server, _client(server) as client:
+    with _served(engine, handler, ends, urgent=urgent) as server, _client(server) as client:
         stopping = threading.Thread(target=server.shutdown, kwargs={"drain": 3600})
         stopping.start()
         assert _rest(client) == b"farewell 1\n"
@@ -160,10 +162,11 @@ def test_an_idle_child_says_farewell_and_holds_nobody_up(engine: str, handler: t
 
 
 @pytest.mark.parametrize("engine", ["forking", "sync", "multiplexing"])
-def test_a_child_that_does_not_come_to_an_end_is_ended_at_the_deadline(engine: str) -> None:
+@pytest.mark.parametrize("urgent", [None, "event"])
+def test_a_child_that_does_not_come_to_an_end_is_ended_at_the_deadline(engine: str, urgent: str | None) -> None:
     """Its connection ends, and it reports that it was aborted."""
     ends = Ends()
-    with _served(engine, Deaf, ends) as server, _client(server) as client:
+    with _served(engine, Deaf, ends, urgent=urgent) as server, _client(server) as client:
         server.shutdown(drain=0.05)
         assert _rest(client) == b""
     assert ends.seen == [("aborted", "the server's drain deadline passed")]

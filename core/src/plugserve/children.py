@@ -147,6 +147,8 @@ class Children:
     def _give_up(self, c: Connection) -> None:
         """The parent's part of a request that a child goes on with."""
         life, c.life = c.life, None
+        if c.urgency is not None:
+            c.urgency.leave_place()  # while the descriptor is still its own
         c.request.close()
         c.fork_shares = True
         c.blocks = False

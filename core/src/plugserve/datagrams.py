@@ -12,7 +12,6 @@ source is known to be real.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import struct
 import sys
@@ -52,6 +51,8 @@ def wants_asked(sock: Any) -> bool:
 
     Returns: whether it does now.
     """
+    import ipaddress
+
     try:
         if not ipaddress.ip_address(str(sock.getsockname()[0]).partition("%")[0]).is_unspecified:
             return False
@@ -86,11 +87,10 @@ def _asked(level: int, kind: int, content: bytes) -> Asked | None:
         return Asked(socket.inet_ntoa(local), (level, kind, _IN.pack(0, local, b"\0\0\0\0")))
     if level == socket.IPPROTO_IPV6 and kind == _IPV6_PKTINFO and len(content) >= _IN6.size:
         address, interface = _IN6.unpack_from(content)
-        host = ipaddress.IPv6Address(address)
-        if host.is_multicast:
-            return None  # nobody can send from there
-        # A link-local address means nothing without its link; any other must not be tied to one.
-        scope = interface if host.is_link_local else 0
+        if address[0] == 0xFF:
+            return None  # multicast (RFC 4291, 2.7): nobody can send from there
+        # A link-local address (RFC 4291, 2.5.6) means nothing without its link; any other must not be tied to one.
+        scope = interface if address[0] == 0xFE and address[1] & 0xC0 == 0x80 else 0
         return Asked(socket.inet_ntop(socket.AF_INET6, address), (level, kind, _IN6.pack(address, scope)))
     return None
 

@@ -108,6 +108,7 @@ def _is_straight(listener: Listener) -> bool:
     server.RequestHandlerClass = listener.handler
     server._core_handler_facts = None
     server._core_hooks = _hooks(listener)
+    server._core_limits = listener.limits or Limits()
     facts = server._core_handler
     return facts.straight or facts.speaks_first is True
 

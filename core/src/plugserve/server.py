@@ -618,8 +618,8 @@ class BaseServer:
         """A child has ended: there may be room for another one."""
 
     def _core_listen_to_parent(self, c: Connection) -> None:
-        """Wait for the client, and do meanwhile what the parent says."""
-        if self._core_control is not None:
+        """Wait for the client, and do meanwhile what the parent says. Whoever looks for urgent data waits himself."""
+        if self._core_control is not None and (c.urgency is None or not c.urgency.watches):
             self._core_control.wait(c)
 
     def _core_drain_in_child(self, c: Connection, deadline: float) -> None:

@@ -63,6 +63,7 @@ SWEEP: Final = 1.0
 _DONTWAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
 _IN: Final = 1
 _PRI: Final = 2
+_WORD: Final = 4
 
 
 def policy_of(server: BaseServer) -> Policy:
@@ -134,7 +135,6 @@ class Urgency:
 
     __slots__ = (
         "_channel",
-        "_connection",
         "_first",
         "_lock",
         "_muted_until",
@@ -142,6 +142,7 @@ class Urgency:
         "_reading",
         "_skipped",
         "_taken",
+        "connection",
         "count",
         "policy",
         "rests",
@@ -149,7 +150,7 @@ class Urgency:
     )
 
     def __init__(self, connection: Connection, channel: UrgentChannel, policy: Policy) -> None:
-        self._connection = connection
+        self.connection = connection
         self._channel = channel
         self.policy: Policy = policy if policy == "abort" else "drop"
         self.count = 0
@@ -175,18 +176,18 @@ class Urgency:
     @property
     def over(self) -> bool:
         """Whether the handler has ended, after which nobody wants to know."""
-        return self._connection.state in (DONE, CLOSING, CLOSED)
+        return self.connection.state in (DONE, CLOSING, CLOSED)
 
     @property
     def needs_channel(self) -> bool:
         """Whether a classic handler has to read through the channel: a thread that is blocked in recv(2) itself runs
         over an urgent byte before anybody can look."""
-        request = self._connection.request
+        request = self.connection.request
         return self.watches and (type(request) is socket.socket or hasattr(request, "through"))
 
     def admit(self) -> None:
         """The layers are through: from now on the listener's policy holds, unless they changed the bytes."""
-        c = self._connection
+        c = self.connection
         if not c._transforms:
             self.policy = c.server._core_urgent or "drop"
             if self.policy == "inline":
@@ -196,13 +197,13 @@ class Urgency:
         """The bytes below are not the handler's any more: in line a stray byte would destroy them, and as an event it
         would be something said in clear that seems to come through the encryption."""
         if self.policy == "inline":
-            self._connection.request.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 0)
+            self.connection.request.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 0)
         if self.policy != "abort":
             self.policy = "drop"
 
     def at_mark(self) -> bool:
         """Whether the next byte that a read gives is the urgent one."""
-        c = self._connection
+        c = self.connection
         if self.policy != "inline":
             return False
         if c._unread:
@@ -217,12 +218,12 @@ class Urgency:
     @property
     def muted(self) -> float:
         """Seconds for which nobody looks, since there were too many; 0 if there were not."""
-        return max(0.0, self._muted_until - self._connection.server.clock())
+        return max(0.0, self._muted_until - self.connection.server.clock())
 
     def look(self) -> None:
         """Take the urgent byte, if one is there, and tell of it."""
         with self._lock:
-            c = self._connection
+            c = self.connection
             channel = self._channel
             if self.over or not self.watches or self.muted:
                 return
@@ -242,7 +243,7 @@ class Urgency:
                 observe(c.hooks.out_of_band, c)
 
     def _bound(self) -> None:
-        now = self._connection.server.clock()
+        now = self.connection.server.clock()
         if now - self._first >= SWEEP:
             self._first, self._taken = now, 0
         self._taken += 1
@@ -276,7 +277,7 @@ class Urgency:
 
         Errors: what the handler raises; what `abort` was given.
         """
-        c = self._connection
+        c = self.connection
         if c._abort is not None:
             c._raise_abort()
         while self._pending:
@@ -295,12 +296,12 @@ class Urgency:
 
     def enter_place(self) -> None:
         """The request is about to be handled where nobody but this process's watcher can look for it."""
-        if self.watches and self._connection.server.real_time:
+        if self.watches and self.connection.server.real_time:
             watcher().watch(self)
 
     def leave_place(self) -> None:
         """It has been handled. A hook that runs on the watcher's thread is waited for."""
-        if self.watches and self._connection.server.real_time:
+        if self.watches and self.connection.server.real_time:
             watcher().unwatch(self)
             with self._lock:
                 pass
@@ -370,7 +371,7 @@ class UrgentChannel(StreamChannel):
                     urgency.look()
                     if urgency.tell():
                         return None
-                if events & ~_PRI:
+                if events & _IN:
                     return super().receive(limit)
                 if not self.blocking:
                     return None
@@ -407,7 +408,8 @@ class UrgentChannel(StreamChannel):
             return events
 
     def wait(self, events: int, timeout: float | None) -> int:
-        """poll(2) on the socket: which of `_IN` and `_PRI` have come; an error or hang-up is something to read."""
+        """poll(2) on the socket: which of `_IN` and `_PRI` have come; an error or hang-up is something to read. In a
+        child process `_WORD`: its parent had something to say, and was heeded."""
         own = getattr(self.socket, "wait_events", None)
         if own is not None:
             return int(own(events, timeout))
@@ -417,10 +419,15 @@ class UrgentChannel(StreamChannel):
             return (_IN if readable else 0) | (_PRI if urgent else 0)
         poll = select.poll()
         poll.register(fd, (select.POLLIN if events & _IN else 0) | (select.POLLPRI if events & _PRI else 0))
-        found = poll.poll(None if timeout is None else int(timeout * 1000 + 0.999))
-        if not found:
-            return 0
-        return (_PRI if found[0][1] & select.POLLPRI else 0) | (_IN if found[0][1] & ~select.POLLPRI else 0)
+        c = self._urgency.connection
+        parent = c.server._core_control
+        if parent is not None and parent.fileno() >= 0:
+            poll.register(parent.fileno(), select.POLLIN)
+        found = dict(poll.poll(None if timeout is None else int(timeout * 1000 + 0.999)))
+        came = found.pop(fd, 0)
+        if found and parent is not None:
+            parent.heed(c)
+        return (_PRI if came & select.POLLPRI else 0) | (_IN if came & ~select.POLLPRI else 0) | (_WORD if found else 0)
 
 
 class UrgentFront(Front):
