@@ -44,10 +44,12 @@ from .handlers import (
     _SocketWriter,  # noqa: F401  # not part of our interface: known software imports it from socketserver
 )
 from .hookspecs import hookimpl
+from .identity import Identity
 from .internet import TCPServer, UDPServer
 from .limits import Limits
 from .multiplexing import MultiplexingMixIn
 from .outgoing import Outgoing
+from .plugin_mixin import PluginMixIn
 from .pool import ThreadPoolMixIn
 from .server import BaseServer, SynchronousMixIn
 from .table import UnfinishedRequest
@@ -70,6 +72,7 @@ __all__ = [
     "DeadlineExceeded",
     "EndOfStream",
     "HostError",
+    "Identity",
     "LimitExceeded",
     "Limits",
     "MultiplexingMixIn",
@@ -78,6 +81,7 @@ __all__ = [
     "Outgoing",
     "PeerError",
     "PluginError",
+    "PluginMixIn",
     "PlugserveError",
     "ProtocolError",
     "ProtocolHandler",

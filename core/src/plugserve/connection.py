@@ -749,6 +749,28 @@ class Connection:
 
         return await relay(self, other)
 
+    async def start_tls(self, rest: bytes = b"") -> None:
+        """Encrypt the connection from here on, after the peer was told that it may begin (STARTTLS).
+
+        What was written before leaves in clear first. What the peer has sent behind its request is taken for its part
+        of the handshake, and cannot be taken for anything else. `Limits.layers_timeout` and `Limits.layers_bytes` hold
+        as for layers. Afterwards `tls` has the facts.
+
+        Parameters:
+            rest: what was read of that and not used.
+
+        Errors: `PlugserveError` where no plugin offers it (`offers_tls` tells), or it is encrypted already; what the
+            plugin raises, such as `ProtocolError`: then the connection is over, and cannot go on in clear.
+        """
+        from .start_tls import start_tls
+
+        await start_tls(self, rest)
+
+    @property
+    def offers_tls(self) -> bool:
+        """Whether `start_tls` can be called: a plugin offers it, and the connection is in clear."""
+        return bool(self.hooks.start_tls) and self.tls is None
+
     def post(self, data: bytes) -> None:
         """Send to this client from outside of its own handler: from another request's, or from any thread.
 

@@ -73,6 +73,12 @@ class Context:
         return self._connection.tls
 
     @property
+    def authenticator(self) -> Any:
+        """What checks names, passwords and tokens for handlers whose protocol carries them: the attribute
+        `authenticator` of the listener's first plugin that has one; None if none does."""
+        return self._connection.server._core_authenticator
+
+    @property
     def accepted_at(self) -> float:
         """When it was accepted: seconds since the epoch."""
         return self._connection.accepted_at

@@ -213,7 +213,7 @@ def _outcome(verdict: Mapping[str, Any]) -> str:
 
 _REFUSERS: Final = ("vote", "gate", "pipeline")
 _DENIALS: Final = ("denies", "fails")
-_BESIDE: Final[Mapping[str, str]] = {"handle_error": "rail", "out_of_band": "line"}
+_BESIDE: Final[Mapping[str, str]] = {"handle_error": "rail", "out_of_band": "line", "start_tls": "line"}
 """The steps that a request comes through only now and then, and how they hang on the spine."""
 _SIGNS: Final = {"agrees": ("✓", "good"), "denies": ("✗", "bad"), "fails": ("✗", "bad"), "cannot tell": ("?", "ink")}
 

@@ -32,6 +32,7 @@ _STEPS: Final = (
     ("process_request", "process_request", "request", _FRONT, "the request moves to its place"),
     ("setup", "setup", "request", None, "the last moment to refuse"),
     ("handle", "handle", "request", None, "the handler, within its wrappers"),
+    ("start_tls", "start_tls", "request", None, "if the handler asks for encryption in mid-connection"),
     ("out_of_band", "out_of_band", "request", None, "whenever urgent data comes"),
     ("finish", "finish", "request", None, "whatever the end of the handler"),
     ("handle_error", "handle_error", "request", None, "if the handler failed"),
@@ -62,6 +63,8 @@ def explain(listener: Listener) -> dict[str, Any]:
     for step, hook, when, where, note in _STEPS:
         if not made.is_stream and step in ("layers", "first byte", "out_of_band"):
             continue  # what needs a stream
+        if step == "start_tls" and not hooks.start_tls:
+            continue
         if step == "out_of_band" and (not made.delivers_out_of_band or listener.urgent != "event"):
             continue
         if step == "first byte" and _is_straight(listener):

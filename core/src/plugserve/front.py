@@ -345,7 +345,7 @@ class Front:
             raise
         if operation == MOVE:
             self.leave(c)
-            self._move(c)
+            self.hand_over(c)
         elif operation == HANDLED:
             self._handled(c)
         elif operation == FORK:
@@ -357,15 +357,13 @@ class Front:
         else:
             self.park(c, operation)
 
-    def _move(self, c: Connection) -> None:
-        self.server._core_before_move(c)
-        self.hand_over(c)
-
     def hand_over(self, c: Connection) -> None:
         """Call `process_request`, as `socketserver` does, and deal with its failure as it does."""
         server = self.server
-        c.state = MOVED
+        waited, c.state = c.state == QUEUED, MOVED
         try:
+            if not waited:
+                server._core_before_move(c)
             server.process_request(c.request, c.client_address)
         except BaseException as exception:
             if isinstance(exception, RequestRejected) and c.state in (MOVED, QUEUED):

@@ -19,6 +19,7 @@ from .connection import Connection
 from .context import Context
 from .errors import PlugserveError
 from .life import current
+from .start_tls import check, start_tls_at_place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,6 +67,16 @@ class BaseRequestHandler:
     def finish(self) -> None:
         """Called after `handle`, whatever its end, unless `setup` failed. May be overridden."""
 
+    def start_tls(self, rest: bytes = b"") -> None:
+        """Encrypt the connection from here on, as `Connection.start_tls`; `request` stays the same object.
+
+        Parameters:
+            rest: what was received behind the client's request for it.
+
+        Errors: those of `Connection.start_tls`; `OSError` once the connection is over.
+        """
+        start_tls_at_place(self.server, self.request, rest)
+
 
 class StreamRequestHandler(BaseRequestHandler):
     """A classic handler with files: `rfile` to read from, `wfile` to write to."""
@@ -93,6 +104,12 @@ class StreamRequestHandler(BaseRequestHandler):
         else:
             self.wfile = self.connection.makefile("wb", self.wbufsize)
 
+    def start_tls(self, rest: bytes = b"") -> None:
+        """Encrypt the connection from here on; `rfile` and `wfile` are read from and written to as before. What `rfile`
+        has read ahead is taken back for the handshake."""
+        self.wfile.flush()
+        super().start_tls(rest + _take_back(self.connection, self.rfile))
+
     def finish(self) -> None:
         """Send what is buffered, and close the files."""
         if not self.wfile.closed:
@@ -102,6 +119,20 @@ class StreamRequestHandler(BaseRequestHandler):
                 pass  # the client has gone
         self.wfile.close()
         self.rfile.close()
+
+
+def _take_back(sock: Any, file: Any) -> bytes:
+    """What a file has read ahead of its socket, or the socket has already."""
+    if not hasattr(file, "peek"):
+        return b""  # unbuffered
+    before = sock.gettimeout()
+    # With an empty buffer peek() receives, and must not wait.
+    sock.settimeout(0.0)
+    try:
+        data = bytes(file.peek())
+    finally:
+        sock.settimeout(before)
+    return bytes(file.read(len(data))) if data else b""
 
 
 class _SocketWriter(BufferedIOBase):
@@ -241,6 +272,7 @@ class ProtocolHandler(ModernHandler):
     _ending = False
     _paused = False
     _forking = False
+    _first_encrypted: bytes | None = None
     _beside: tuple[Callable[..., Any], tuple[Any, ...], Callable[[Any], bytes | None]] | None = None
 
     def opened(self) -> bytes | None:
@@ -305,6 +337,24 @@ class ProtocolHandler(ModernHandler):
         self._forking = True
         self.connection.feeder = None
 
+    def start_tls(self, rest: bytes = b"") -> None:
+        """Encrypt the connection, once the call that runs now has returned and what it returns was sent in clear;
+        `tls_started` is called then. See `Connection.start_tls`.
+
+        Parameters:
+            rest: what `receive` was given behind the client's request for it: its part of the handshake.
+
+        Errors: `PlugserveError` at once, where no plugin offers it (`connection.offers_tls` tells) or it is encrypted
+            already. If the handshake fails the request ends.
+        """
+        check(self.connection)
+        self._first_encrypted = rest
+        self.connection.feeder = None
+
+    def tls_started(self) -> bytes | None:
+        """The connection is encrypted, and `context.tls` has the facts. Returns what to send."""
+        return None
+
     def pause(self) -> None:
         """Receive nothing more until `resume()`: what the peer sends stays with the kernel, and holds the peer up."""
         self._paused = True
@@ -334,6 +384,11 @@ class ProtocolHandler(ModernHandler):
                 if self._forking:
                     self._forking = False
                     await connection.fork()
+                if self._first_encrypted is not None:
+                    rest, self._first_encrypted = self._first_encrypted, None
+                    await connection.start_tls(rest)
+                    self._call(self.tls_started)
+                    continue
                 if self._beside is not None:
                     await self._wait_beside()
                     continue

@@ -78,6 +78,7 @@ class Hooks:
     verify_request: tuple[Call, ...]
     open_connection: tuple[Call, ...]
     authorize: tuple[Call, ...]
+    start_tls: tuple[Call, ...]
     request_rejected: tuple[Call, ...]
     process_request: tuple[Call, ...]
     setup: tuple[Call, ...]
@@ -193,6 +194,15 @@ class Plugins(Mapping[str, Any]):
                 hooks.out_of_band[0].plugin,
                 f"implements out_of_band, and this listener does not deliver urgent data: its policy is "
                 f"{server.urgent}, set urgent = event",
+            )
+        if len(hooks.start_tls) > 1:
+            first, second = (call.plugin for call in hooks.start_tls[:2])
+            raise _refusal(second, f"offers start_tls, and so does {first!r}: remove one of them")
+        if hooks.start_tls and not server.is_stream:
+            raise _refusal(
+                hooks.start_tls[0].plugin,
+                f"offers start_tls, which needs a stream, and {type(server).__name__} serves datagrams: remove it from "
+                f"this listener",
             )
         if hooks.open_connection and not server.is_stream:
             raise _refusal(

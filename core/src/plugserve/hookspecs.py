@@ -201,6 +201,22 @@ def handle(  # type: ignore[empty-body]  # a specification: the docstring is the
     """
 
 
+@_spec("pipeline", may_be_async=True)
+def start_tls(connection: Connection, context: Context) -> Awaitable[None] | None:
+    """Encrypt a connection whose handler asks for it in mid-stream (STARTTLS), by `Connection.start_tls` and its like.
+
+    When: within that call, at the request's place; on a front it is parked while it waits. One plugin of a listener
+        may implement it.
+    Connection: open; what was written before has left, what was read and not used is the first input of the transform.
+    Parameters: `connection`; `context`.
+    Returns: nothing; an `async def`. It pushes a transform and sets `connection.tls`; it may set `connection.identity`.
+    Raises: anything ends the connection, and is raised where the handler called. Deadline and byte budget are those of
+        layers (`Limits.layers_timeout`, `Limits.layers_bytes`).
+    Order: there is one.
+    Since: 0.1.
+    """
+
+
 @_spec("observe")
 def out_of_band(server: BaseServer, request: Any, client_address: Any, context: Context) -> None:
     """Learn that the peer sent urgent data (TCP's urgent pointer, RFC 6093), with the byte in `context.urgent`.

@@ -9,14 +9,18 @@ import functools
 import os
 import select
 import sys
+from collections.abc import Coroutine
 from time import sleep
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from .connection import CLOSING, FORK, HANDLED, HANDLING, MOVE, MOVED, READ, WRITE, Connection
+from .errors import PlugserveError
 from .life import current
 from .watchdog import watchdog
 
-__all__ = ["end_here", "handle_here", "reach_place", "watch_forks"]
+__all__ = ["end_here", "handle_here", "reach_place", "run_here", "watch_forks"]
+
+_T = TypeVar("_T")
 
 
 def reach_place(c: Connection) -> bool:
@@ -130,6 +134,21 @@ def end_here(c: Connection) -> None:
             operation = c.resume()
     except StopIteration:
         return
+
+
+def run_here(c: Connection, steps: Coroutine[Any, Any, _T]) -> _T:
+    """Run what a connection awaits to its end, in this thread, from within the handler of a request at its place."""
+    try:
+        while True:
+            operation = steps.send(None)
+            if type(operation) is not int:
+                raise PlugserveError(f"awaited something that the connection did not give ({operation!r})")
+            _wait_here(c, operation)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    finally:
+        steps.close()
 
 
 def _take_back(c: Connection, operation: int) -> bool:

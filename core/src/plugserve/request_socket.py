@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import socket
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from .channel import StreamChannel
 from .errors import ConfigurationError
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
 
     from .connection import Connection
 
-__all__ = ["RequestSocket", "ThroughConnection", "give_request"]
+__all__ = ["RequestSocket", "ThroughConnection", "put_through"]
 
 
 class ThroughConnection:
     """The socket methods that move data, through a connection; mixed in before a class of socket objects."""
 
-    _plugserve: Connection
+    __slots__ = ()
+
+    @property
+    def _plugserve(self) -> Connection:
+        connection = _connections.get(id(self))
+        if connection is None:
+            raise OSError(errno.EBADF, "the request has ended")
+        return connection
 
     def _run(self, step: Generator[int, None, bytes]) -> bytes:
         try:
@@ -76,34 +84,40 @@ class ThroughConnection:
 
 
 class RequestSocket(ThroughConnection, socket.socket):
-    """A request behind transforms, on the descriptor of the socket that it replaces."""
+    """A request behind transforms. A plain socket becomes one where it is, so that whoever has it keeps it."""
+
+    # None of its own: only between classes of one layout can an object's class be changed.
+    __slots__ = ()
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         # The kernel's sendfile would go past the transforms; this is the standard class's own fall-back.
         return int(self._sendfile_use_send(file, offset, count))  # type: ignore[attr-defined]  # private, stable since 3.5
 
 
-def give_request(connection: Connection) -> Any:
-    """The request that a classic handler is given in place of `connection.request`, which is detached.
+_connections: WeakValueDictionary[int, Connection] = WeakValueDictionary()
+"""Whose socket it is, by its id, since it has no attribute for that. A connection keeps its socket alive."""
+
+
+def put_through(connection: Connection) -> None:
+    """From now on the methods of `connection.request` that move data go through the connection.
 
     Errors: `ConfigurationError` where the server's `get_request` gave something else than a plain socket: what wraps
         the bytes itself cannot stand below layers.
     """
-    old, channel = connection.request, connection.channel
+    request, channel = connection.request, connection.channel
     channel = getattr(channel, "inner", channel)  # what is unsent and special stands before it
     assert isinstance(channel, StreamChannel), "a request with transforms has been read from"
-    through = getattr(old, "through", None)
-    if through is not None:
-        request, methods = through(), type(old)
-    elif type(old) is socket.socket:
-        request, methods = RequestSocket(old.family, old.type, old.proto, old.detach()), socket.socket
-    else:
-        raise ConfigurationError(
-            f"layers need a plain socket, and get_request of {type(connection.server).__name__} gives "
-            f"{type(old).__name__}: use a layer in its place"
-        )
-    request._plugserve = connection
-    channel.use(request, methods)
+    methods = type(request)
+    if not issubclass(methods, ThroughConnection):
+        through = RequestSocket if methods is socket.socket else getattr(request, "through", None)
+        if through is None:
+            raise ConfigurationError(
+                f"layers need a plain socket, and get_request of {type(connection.server).__name__} gives "
+                f"{methods.__name__}: use a layer in its place"
+            )
+        request.__class__ = through
+        channel.use(request, methods)
+    _connections[id(request)] = connection
+    connection.counted = True
     channel.block()
     request.settimeout(channel.timeout)
-    return request

@@ -249,6 +249,11 @@ class BaseServer:
             given = self.plugins
         return given() if callable(given) else given
 
+    @property
+    def _core_authenticator(self) -> Any:
+        found = (getattr(plugin, "authenticator", None) for plugin in self._core_plugins.values())
+        return next((one for one in found if one is not None), None)
+
     def _core_options_of(self, given: Any) -> Any:
         declared = getattr(self.handler_class, "Options", None)
         if given is None:
@@ -816,12 +821,9 @@ class BaseServer:
         if c.channel is None or not self.is_stream:
             return
         if c.transformed or (c.urgency is not None and c.urgency.needs_channel):
-            from .request_socket import give_request
+            from .request_socket import put_through
 
-            self._core_requests.remove(c, keep_count=True)
-            c.request = give_request(c)
-            self._core_requests[id(c.request)] = c
-            c.counted = True
+            put_through(c)
         else:
             c.channel.block()
 

@@ -111,6 +111,8 @@ class MemorySocket:
     The end that `server.connect()` returns never waits: a `recv` with nothing there raises `BlockingIOError`.
     """
 
+    __slots__ = ("__weakref__", "_address", "_fd", "_in", "_network", "_never_waits", "_out", "_peer", "_timeout")
+
     family = getattr(socket, "AF_UNIX", socket.AF_INET)
     type = socket.SOCK_STREAM
     proto = 0
@@ -127,11 +129,10 @@ class MemorySocket:
         self._timeout: float | None = None
         self._never_waits = False
 
-    def through(self) -> MemorySocket:
-        """The same end for a classic handler behind transforms; this object is detached."""
-        twin = _ThroughMemory(self._network, self._in, self._out, self._address, self._peer, self._fd)
-        self._fd = -1
-        return twin
+    @property
+    def through(self) -> Any:
+        """What it becomes for a classic handler behind transforms."""
+        return _ThroughMemory
 
     # -- what a test does ------------------------------------------------------------------------------------------
 
@@ -346,6 +347,8 @@ class MemorySocket:
 class _ThroughMemory(ThroughConnection, MemorySocket):
     """A memory socket behind transforms."""
 
+    __slots__ = ()
+
 
 class _MemoryFile(io.RawIOBase):
     """What `makefile()` buffers."""
@@ -360,8 +363,11 @@ class _MemoryFile(io.RawIOBase):
     def writable(self) -> bool:
         return "w" in self._mode
 
-    def readinto(self, buffer: Any) -> int:
-        return self._sock.recv_into(buffer)
+    def readinto(self, buffer: Any) -> int | None:
+        try:
+            return self._sock.recv_into(buffer)
+        except BlockingIOError:
+            return None  # as SocketIO has it, where the socket does not wait
 
     def write(self, data: Any) -> int:
         return self._sock.send(data)
