@@ -45,6 +45,8 @@ class Echo(CoroutineHandler):
         data = await self.connection.read()
         if data == b"fail":
             raise LookupError("asked to")
+        if data == b"encrypt":
+            await self.connection.start_tls()
         self.connection.write(data)
 
 
@@ -72,7 +74,7 @@ def failing_plugin(hook: str, exception: BaseException) -> Any:
 
     if hook == "handle":
         method: Any = hookimpl(wrapper=True)(for_wrapper)
-    elif hook == "open_connection":
+    elif hook in ("open_connection", "start_tls"):
         method = hookimpl(for_layer)
     elif hook in ("server_activate", "service_actions", "server_close"):
         method = hookimpl(for_server)
@@ -97,7 +99,7 @@ def cell(hook: str, name: str, engine: str) -> bool:
     plugins = [failing_plugin(hook, EXCEPTIONS[name])]
     if hook == "request_rejected":
         plugins.insert(0, Denies())
-    first = b"fail" if hook == "handle_error" else b"first"
+    first = {"handle_error": b"fail", "start_tls": b"encrypt"}.get(hook, b"first")
     try:
         server = STREAM_ENGINES[engine](("127.0.0.1", 0), Echo, plugins=plugins)
     except PluginError:

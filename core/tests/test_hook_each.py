@@ -115,12 +115,16 @@ def reported(no_drift: list[str], hook: str, kind: str) -> None:
     no_drift.clear()
 
 
+NOT_ASKED_FOR = ("start_tls", "out_of_band", "request_rejected", "service_actions")
+"""Those that a plain conversation does not come by."""
+
+
 def test_hooks_of_one_request_come_in_the_order_of_the_page_with_all_their_parameters(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Each is called with the server, the request and the client that the others are called with."""
     calls: list[Any] = []
-    hooks = [name for name in SPECS if name not in ("out_of_band", "request_rejected", "service_actions")]
+    hooks = [name for name in SPECS if name not in NOT_ASKED_FOR]
     plugins = [answering(name, True if SPECS[name].rule == "vote" else None, calls=calls) for name in hooks]
     talk(*plugins, data=b"fail")
     assert [name for name, _ in calls] == hooks

@@ -19,7 +19,7 @@ from plugserve import (
     hookspecs,
 )
 from plugserve.hookspecs import PARAMETERS, SPECS
-from plugserve.testing import MemoryTCPServer, MemoryUDPServer
+from plugserve.testing import MemoryTCPServer, MemoryUDPServer, ToyCipher
 
 
 class Echo(CoroutineHandler):
@@ -193,6 +193,28 @@ def test_hook_handle_cannot_swallow_the_handlers_exception(capfd: pytest.Capture
     assert len(seen) == 2
     assert seen[0] is seen[1]
     assert "LookupError: asked to" in capfd.readouterr().err
+
+
+def test_hook_start_tls() -> None:
+    """Called when a handler asks for it, with the connection of its request."""
+    seen: list[Any] = []
+
+    class Offers:
+        @hookimpl
+        async def start_tls(self, connection: Any, context: Any) -> None:
+            seen.append((connection.context is context, context.client_address))
+            connection.push(ToyCipher(7))
+
+    class Asks(CoroutineHandler):
+        async def handle(self) -> None:
+            await self.connection.start_tls()
+            self.connection.write(b"secret")
+
+    with MemoryTCPServer("test", Asks, plugins=[Offers()]) as server:
+        client = server.connect()
+        server.run()
+        assert ToyCipher(7).feed(client.take()) == b"secret"
+    assert seen == [(True, ("192.0.2.1", 40000))]
 
 
 def test_hook_out_of_band() -> None:

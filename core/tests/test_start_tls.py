@@ -113,7 +113,7 @@ def _decoded(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_hook_start_tls(engine: str, handler: Any) -> None:
+def test_a_handler_of_any_style_encrypts_in_mid_connection(engine: str, handler: Any) -> None:
     """In clear before, encrypted after, to the farewell of the cipher."""
     with hosted(engine, handler, plugins=[Upgrade()]) as host:
         client = host.connect()
