@@ -1,3 +1,3 @@
 from __future__ import annotations
 
-from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind

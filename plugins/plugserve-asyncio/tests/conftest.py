@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
 
 _NO_UVLOOP = "needs uvloop: pip install 'plugserve-asyncio[uvloop]'"
 

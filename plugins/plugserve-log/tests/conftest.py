@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from plugserve import Context
-from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
 
 
 class FakeConnection(SimpleNamespace):

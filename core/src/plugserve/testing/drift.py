@@ -1,9 +1,12 @@
 """What a test must not leave behind: descriptors, threads, children, signal handlers, errors in the log.
 
 ```python
-# conftest.py
-from plugserve.testing.drift import no_drift  # noqa: F401  (autouse)
+with Watch() as watch:
+    ...
+assert not watch.differences
 ```
+
+For pytest there is the fixture `no_drift`, which comes with plugserve.
 """
 
 from __future__ import annotations
@@ -14,15 +17,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
+import traceback
+from typing import TYPE_CHECKING, Any
 
 from plugserve import faults
 from plugserve.background import is_background
 
-__all__ = ["Snapshot", "no_drift"]
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Snapshot", "Watch"]
 
 _PATIENCE = 5.0
 """Seconds that a thread which has been told to end may take before it counts as left behind."""
@@ -34,6 +38,7 @@ class Snapshot:
     def __init__(self) -> None:
         self.descriptors = _descriptors()
         self.threads = set(threading.enumerate())
+        self.tasks = _tasks()
         self.signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
 
     def differences(self) -> list[str]:
@@ -52,20 +57,37 @@ class Snapshot:
                 continue
             thread.join(_PATIENCE)
             if thread.is_alive():
-                found.append(f"the thread {thread.name!r} is still alive")
+                found.append(f"the thread {thread.name!r} is still alive{_where(thread)}")
+        found += [f"{task!r} has not ended" for task in _tasks() - self.tasks]
         ours = _background_descriptors()
         for number, target in _descriptors().items():
             if self.descriptors.get(number) != target and number not in ours and number not in self.descriptors:
                 found.append(f"descriptor {number} ({target}) is still open")
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
-            found.append(f"the child {pid or 'that was started'} has not been waited for")
+            found.append(f"the child {pid or 'that was started'} has not been waited for{_command(pid)}")
         except (ChildProcessError, AttributeError):
             pass
         for number, handler in self.signals.items():
             if signal.getsignal(number) != handler:
                 found.append(f"the handler of signal {number} has changed")
         return found
+
+
+def _where(thread: threading.Thread) -> str:
+    """What a thread is doing, in words for people."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "" if frame is None else ":\n" + "".join(traceback.format_stack(frame, 4))
+
+
+def _tasks() -> set[Any]:
+    """The tasks of asyncio that have not ended, of every loop. Their registry is private: `asyncio.all_tasks` tells of
+    one loop at a time, and those that were left behind are on loops that nobody knows any more."""
+    tasks = sys.modules.get("asyncio.tasks")
+    if tasks is None:
+        return set()
+    registries = [getattr(tasks, name, ()) for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks")]
+    return {task for registry in registries for task in list(registry) if not task.done()}
 
 
 def _descriptors() -> dict[int, str]:
@@ -91,6 +113,14 @@ def _background_descriptors() -> set[int]:
     return {number for instance in list(_instances) for number in instance.descriptors()}
 
 
+def _command(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return f" ({file.read().replace(bytes(1), b' ').decode(errors='replace').strip()})"
+    except OSError:
+        return ""
+
+
 class _Errors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -112,23 +142,27 @@ def _open_what_stays() -> None:
 _opened: list[Any] = []
 
 
-@pytest.fixture(autouse=True)
-def no_drift(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Fails a test that leaves something behind, or in which the core logged a warning that it did not expect.
+class Watch:
+    """A context manager around one test.
 
-    The value is the list of what the core logged: a test that expects records looks at them and clears the list.
+    Attributes:
+        records: what the core logged at WARNING or above; whoever expects something looks at it and clears the list.
+        differences: after the end: what was left behind, one sentence each.
     """
-    faults.reset_reports()
-    _open_what_stays()
-    errors = _Errors()
-    logger = logging.getLogger("plugserve")
-    logger.addHandler(errors)
-    before = Snapshot()
-    try:
-        yield errors.records
-    finally:
-        logger.removeHandler(errors)
-    differences = before.differences()
-    differences += [f"logged: {record}" for record in errors.records]
-    if differences:
-        pytest.fail(f"left behind by {request.node.nodeid}:\n" + "\n".join(differences))
+
+    def __init__(self) -> None:
+        self._errors = _Errors()
+        self.records = self._errors.records
+        self.differences: list[str] = []
+
+    def __enter__(self) -> Self:
+        faults.reset_reports()
+        _open_what_stays()
+        logging.getLogger("plugserve").addHandler(self._errors)
+        self._before = Snapshot()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        logging.getLogger("plugserve").removeHandler(self._errors)
+        self.differences = self._before.differences()
+        self.differences += [f"logged: {record}" for record in self.records]
