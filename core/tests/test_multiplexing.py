@@ -78,6 +78,20 @@ def test_every_way_to_wait_serves_many_clients_at_once(poller: str, handler: typ
             client.close()
 
 
+@pytest.mark.parametrize("name", POLLERS)
+def test_a_way_to_wait_that_another_loop_cannot_wait_for_says_so(name: str) -> None:
+    """Only epoll and kqueue have a descriptor of their own."""
+    poller = make_poller(name)
+    try:
+        if name in ("epoll", "kqueue"):
+            assert poller.fileno() >= 0
+        else:
+            with pytest.raises(ConfigurationError, match="must be epoll or kqueue"):
+                poller.fileno()
+    finally:
+        poller.close()
+
+
 @pytest.mark.parametrize("poller", POLLERS)
 def test_datagrams_are_answered_whatever_the_way_to_wait(poller: str) -> None:
     """One socket, many clients."""

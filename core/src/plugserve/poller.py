@@ -119,7 +119,7 @@ class KernelPoller:
 
         Errors: `ConfigurationError` where the system call has none (`poll`, `select`).
         """
-        fileno: Callable[[], int] | None = getattr(self._selector, "fileno", None)
+        fileno: Callable[[], int] | None = getattr(getattr(self, "_selector", None), "fileno", None)
         if fileno is None:
             raise ConfigurationError(
                 "to be waited for, the server's poller must be epoll or kqueue: not on this platform"

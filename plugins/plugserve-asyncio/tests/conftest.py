@@ -12,6 +12,9 @@ import pytest
 
 from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
 
+if find_spec("uvloop") is not None:
+    import uvloop  # noqa: F401  # before the first test: what it opens for the process's life is nobody's leak
+
 _NO_UVLOOP = "needs uvloop: pip install 'plugserve-asyncio[uvloop]'"
 
 
