@@ -74,7 +74,7 @@ class Channel(ABC):
 
     @abstractmethod
     def fileno(self) -> int:
-        """The descriptor to wait for."""
+        """The descriptor to wait for; negative where there is none."""
 
     def block(self) -> None:
         """From now on `receive` and `send` wait."""
@@ -248,6 +248,10 @@ class DatagramChannel(Channel):
 
                 check_reply(len(reply), self.most, self.size)
             self.socket.sendto(reply, self.client_address)
+
+    def confirm(self) -> None:
+        """The peer is who it says it is: replies may be of any size from now on."""
+        self.most = None
 
     def end_input(self) -> None:
         """Nothing comes after the one packet anyway."""

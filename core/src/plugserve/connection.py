@@ -973,7 +973,7 @@ class Connection:
         """The source of this datagram is known to be real, by a cookie that it sent back or the like: replies may be of
         any size from now on. A request with an identity needs no word."""
         if isinstance(self.channel, DatagramChannel):
-            self.channel.most = None
+            self.channel.confirm()
 
     def _send_reply(self, channel: Channel) -> None:
         """Send the one reply of a datagram, unless it is too long for a source that may be forged."""

@@ -21,7 +21,7 @@ from .channel import DONTWAIT
 from .errors import LimitExceeded
 from .faults import report
 
-__all__ = ["AnsweringSocket", "Asked", "check_reply", "receive", "wants_asked"]
+__all__ = ["AnsweringSocket", "Asked", "check_reply", "receive", "reply_refused", "wants_asked"]
 
 # linux/in.h; Python names it from 3.14 on.
 _IP_PKTINFO: Final[int] = getattr(socket, "IP_PKTINFO", 8 if sys.platform == "linux" else -1)
@@ -106,10 +106,15 @@ def check_reply(size: int, most: int | None, request: int) -> None:
     Errors: `LimitExceeded`.
     """
     if most is not None and size > most:
-        raise LimitExceeded(
-            f"a reply of {size} bytes to a datagram of {request} was not sent: its source may be forged, and "
-            f"reply_ratio allows {most}; a handler whose protocol needs more says so by its reply_ratio"
-        )
+        raise LimitExceeded(reply_refused(size, most, request))
+
+
+def reply_refused(size: int, most: int, request: int) -> str:
+    """Why a reply is not sent, in words; parameters as of `check_reply`."""
+    return (
+        f"a reply of {size} bytes to a datagram of {request} was not sent: its source may be forged, and "
+        f"reply_ratio allows {most}; a handler whose protocol needs more says so by its reply_ratio"
+    )
 
 
 class AnsweringSocket:
@@ -119,7 +124,7 @@ class AnsweringSocket:
     Parameters:
         sock: the server's socket.
         asked: where the datagram was sent to; None if that is no question.
-        most: bytes that a reply may have; None: any number.
+        most: bytes that all replies together may have; None: any number.
         request: bytes of the datagram.
     """
 
@@ -142,6 +147,8 @@ class AnsweringSocket:
             # The handler may take it for the peer's fault, and be silent.
             report("a datagram's reply", level="warning", text=str(exception))
             raise
+        if self._most is not None:
+            self._most -= size
 
     def sendto(self, data: Any, *rest: Any) -> int:
         """As of a socket: `sendto(data, address)` or `sendto(data, flags, address)`."""

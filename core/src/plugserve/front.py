@@ -437,6 +437,8 @@ class Front:
         assert c.channel is not None, "a parked request has a channel"
         if not c.interest:
             c.watched_fd = c.channel.fileno()
+            if c.watched_fd < 0:
+                return  # whoever has something for it resumes it
             self.poller.register(c.watched_fd, mask, c)
         elif mask:
             self.poller.modify(c.watched_fd, mask, c)

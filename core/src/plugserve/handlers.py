@@ -262,7 +262,8 @@ class CoroutineHandler(ModernHandler):
 class ProtocolHandler(ModernHandler):
     """A handler without I/O: bytes come in through `receive`, bytes go out as what it returns.
 
-    Of a datagram there is one `receive`, and what it returns is the reply.
+    Of a datagram there is one `receive`, and what it returns is the reply. Where the server has sessions, one handler
+    gets all datagrams of a peer, each by a `receive`; what that returns, and what each `send` is given, is a datagram.
     """
 
     _style = "protocol"
@@ -372,7 +373,7 @@ class ProtocolHandler(ModernHandler):
             self._call(self.opened)
             if self._beside is not None:
                 await self._wait_beside()
-            if not connection.server.is_stream:
+            if not connection.server.is_stream and connection.server._core_sessions is None:
                 # An empty datagram is one, too: some protocols ask with it (RFC 868).
                 self._call(self.receive, await connection.read())
                 while self._beside is not None:

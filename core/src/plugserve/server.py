@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .control import Control
+    from .sessions import Sessions
     from .urgent import Policy
 
 __all__ = ["BaseServer", "SynchronousMixIn"]
@@ -106,6 +107,8 @@ class BaseServer:
     """Whether the loop is only ever interrupted, so that requests may be parked while nobody runs it."""
     _core_no_fork: str | None = None
     """Why a handler cannot `fork()`; None if it can."""
+    _core_sessions: Sessions | None = None
+    """Of a datagram server: its sessions, if it has any."""
     _core_control: Control | None = None
     """In a child that handles one request: what its parent has to say."""
     _core_warned_of_threads = False
@@ -463,6 +466,8 @@ class BaseServer:
             for c in list(self._core_requests.values()):
                 if not c.draining:
                     self._core_say_goodbye(c, deadline)
+            if self._core_sessions is not None:
+                self._core_sessions.end_all(front)
 
     def _core_say_goodbye(self, c: Connection, deadline: float) -> None:
         """Ask one request to come to its end."""
@@ -736,6 +741,9 @@ class BaseServer:
         return Connection(self, request, client_address)
 
     def _core_begin(self, front: Front, request: Any, client_address: Any) -> None:
+        if self._core_sessions is not None:
+            self._core_sessions.take(front, request, client_address)
+            return
         c = front.last = self._core_new_connection(request, client_address)
         c.front = front
         self._core_requests[id(request)] = c
@@ -855,6 +863,8 @@ class BaseServer:
     def _core_forget(self, c: Connection) -> None:
         """Its socket is closed: out of the table."""
         self._core_requests.remove(c)
+        if self._core_sessions is not None:
+            self._core_sessions.forget(c)
         c.cut()
         if self.draining is not None and not self._core_requests:
             for front in list(self._core_fronts.values()):
@@ -925,6 +935,7 @@ def _nobody_takes_part(server: BaseServer, handler: Any) -> bool:
         and limits.connections is None
         and limits.connections_per_peer is None
         and limits.total is None
+        and server._core_sessions is None
         and type(server).verify_request is BaseServer.verify_request
         and "verify_request" not in vars(server)
     )

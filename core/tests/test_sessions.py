@@ -1,0 +1,366 @@
+"""One handler for all datagrams of a peer."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugserve import (
+    ConfigurationError,
+    Context,
+    CoroutineHandler,
+    DatagramRequestHandler,
+    Limits,
+    MultiplexingTCPServer,
+    ProtocolHandler,
+    ThreadingUDPServer,
+    hookimpl,
+)
+from plugserve.testing import MemoryUDPServer
+from plugserve.testing.hosting import DATAGRAM_ENGINES
+
+PATIENCE = 20
+ENGINES = [name for name, made in DATAGRAM_ENGINES.items() if made.handles_on_front and name != "memory"]
+A, B, C = ("192.0.2.1", 1), ("192.0.2.2", 2), ("198.51.100.3", 3)
+
+
+class Counts(ProtocolHandler):
+    """Answers with how many datagrams its peer has sent."""
+
+    count = 0
+
+    def receive(self, data: bytes) -> bytes:
+        self.count += 1
+        return b"%d %s" % (self.count, data)
+
+    def eof(self) -> bytes:
+        return b"bye"
+
+
+class CountsAwaiting(CoroutineHandler):
+    async def handle(self) -> None:
+        count = 0
+        while data := await self.connection.read():
+            count += 1
+            self.connection.write(b"%d %s" % (count, data))
+        self.connection.write(b"bye")
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Any, str]] = []
+
+    @hookimpl
+    def verify_request(self, client_address: Any) -> bool:
+        self.seen.append(("verify", client_address, ""))
+        return bool(client_address[0] != "203.0.113.9")
+
+    @hookimpl
+    def connection_closed(self, context: Context, reason: str) -> None:
+        self.seen.append((context.outcome, context.client_address, reason))
+
+    @hookimpl
+    def request_rejected(self, context: Context, reason: str) -> None:
+        self.seen.append(("rejected", context.client_address, reason))
+
+
+NO_RATIO = Limits(reply_ratio=None)
+
+
+@contextmanager
+def memory(handler: Any = Counts, *, sessions: int = 3, idle: float = 60, **arguments: Any) -> Iterator[Any]:
+    """A server with sessions, in memory."""
+    made = type("Server", (MemoryUDPServer,), {"sessions": sessions, "session_idle": idle})
+    with made(("192.0.2.100", 7), handler, **{"limits": NO_RATIO, **arguments}) as server:
+        yield server
+
+
+def send(server: Any, *pairs: tuple[bytes, Any]) -> list[tuple[bytes, Any]]:
+    """Send datagrams, and give the replies."""
+    for data, address in pairs:
+        server.send_datagram(data, address)
+    server.run()
+    replies: list[tuple[bytes, Any]] = server.take_replies()
+    return replies
+
+
+@pytest.mark.parametrize("handler", [Counts, CountsAwaiting])
+def test_each_peer_has_a_handler_of_its_own(handler: Any) -> None:
+    """Which gets all its datagrams, in order; another port is another peer."""
+    with memory(handler) as server:
+        assert send(server, (b"a", A), (b"b", B), (b"c", A)) == [(b"1 a", A), (b"1 b", B), (b"2 c", A)]
+        assert send(server, (b"d", ("192.0.2.1", 9)), (b"e", A)) == [(b"1 d", ("192.0.2.1", 9)), (b"3 e", A)]
+        assert sorted(row.client_address for row in server.requests()) == [A, ("192.0.2.1", 9), B]
+
+
+@pytest.mark.parametrize("handler", [Counts, CountsAwaiting])
+def test_an_idle_session_ends_as_a_stream_does(handler: Any) -> None:
+    """By an end of its input, after its time; the next datagram begins another."""
+    watch = Watch()
+    with memory(handler, idle=60, plugins=[watch]) as server:
+        send(server, (b"a", A))
+        server.advance(50)
+        send(server, (b"b", B))
+        assert server.take_replies() == []
+        server.advance(30)
+        assert server.take_replies() == [(b"bye", A)]
+        assert [row.client_address for row in server.requests()] == [B]
+        assert send(server, (b"c", A)) == [(b"1 c", A)]
+        server.advance(200)
+        assert server.requests() == []
+    assert [entry for entry in watch.seen if entry[0] != "verify"] == [
+        ("ok", A, "finished"),
+        ("ok", B, "finished"),
+        ("ok", A, "finished"),
+    ]
+    # One vote a session, not a datagram.
+    assert [entry for entry in watch.seen if entry[0] == "verify"] == [("verify", peer, "") for peer in (A, B, A)]
+
+
+def test_an_empty_datagram_is_a_sign_of_life_and_no_more() -> None:
+    """It reaches no handler, and puts the idle end off."""
+    with memory(idle=60) as server:
+        assert send(server, (b"a", A)) == [(b"1 a", A)]
+        for _ in range(4):
+            server.advance(40)
+            assert send(server, (b"", A)) == []
+        assert send(server, (b"b", A)) == [(b"2 b", A)]
+
+
+def test_a_newcomer_takes_the_place_of_the_one_that_has_waited_longest() -> None:
+    """Which is told by its connection that it is over."""
+    watch = Watch()
+    with memory(sessions=2, plugins=[watch]) as server:
+        send(server, (b"a", A), (b"b", B))
+        assert send(server, (b"c", C)) == [(b"1 c", C)]
+        assert [row.client_address for row in server.requests()] == [B, C]
+    outcome, address, reason = next(entry for entry in watch.seen if entry[0] == "aborted")
+    assert (outcome, address) == ("aborted", A)
+    assert "its session went to a newcomer" in reason
+
+
+def test_a_peer_that_answers_keeps_its_session_in_a_flood() -> None:
+    """Of two thousand addresses; and there are never more than the cap."""
+    with memory(sessions=20) as server:
+        send(server, (b"a", A), (b"b", A))
+        for number in range(2000):
+            server.send_datagram(b"x", (f"198.51.{number // 256}.{number % 256}", 5))
+            if number % 50 == 0:
+                server.run()
+                assert len(server.requests()) <= 20
+        server.run()
+        server.take_replies()
+        assert len(server.requests()) == 20
+        assert send(server, (b"c", A)) == [(b"3 c", A)]
+
+
+def test_a_session_whose_handler_goes_on_after_its_end_counts_until_it_is_aborted() -> None:
+    """So that there are never more than the cap."""
+    watch = Watch()
+
+    class Stays(CoroutineHandler):
+        async def handle(self) -> None:
+            while await self.connection.read():
+                pass
+            await self.connection.sleep(100_000)
+
+    with memory(Stays, sessions=1, idle=60, plugins=[watch]) as server:
+        send(server, (b"a", A))
+        server.advance(76)
+        send(server, (b"b", B))
+        assert [row.client_address for row in server.requests()] == [A]
+        server.advance(76)
+        assert server.requests() == []
+        send(server, (b"b", B))
+        assert [row.client_address for row in server.requests()] == [B]
+    assert ("rejected", B, "1 sessions, and none that has to go") in watch.seen
+    assert ("aborted", A, "its session has ended, and its handler went on") in watch.seen
+
+
+def test_who_is_denied_has_no_session() -> None:
+    """Nor a seat."""
+    watch = Watch()
+    with memory(sessions=1, plugins=[watch]) as server:
+        stranger = ("203.0.113.9", 9)
+        assert send(server, (b"x", stranger), (b"y", stranger)) == []
+        assert server.requests() == []
+        assert send(server, (b"a", A)) == [(b"1 a", A)]
+    assert [entry[0] for entry in watch.seen if entry[1] == stranger] == ["verify", "rejected"] * 2
+
+
+def test_no_more_is_sent_than_the_peer_has_sent_until_it_has_proved_to_be_real(no_drift: list[str]) -> None:
+    """Over the whole session; the handler says when."""
+
+    class Generous(ProtocolHandler):
+        def receive(self, data: bytes) -> bytes:
+            if data == b"cookie":
+                self.connection.confirm_peer()
+            return data * 2
+
+    watch = Watch()
+    with memory(Generous, limits=Limits(reply_ratio=3), plugins=[watch], idle=10) as server:
+        assert send(server, (b"ab", A), (b"cd", A)) == [(b"abab", A), (b"cdcd", A)]
+        server.advance(20)
+        assert watch.seen[-1] == ("ok", A, "finished")
+    with memory(Generous, limits=Limits(reply_ratio=1), plugins=[watch], idle=10) as server:
+        assert send(server, (b"ab", A), (b"cd", A), (b"e", A)) == [(b"cdcd", A)]
+        assert send(server, (b"cookie", A), (b"fg", A)) == [(b"cookiecookie", A), (b"fgfg", A)]
+        server.advance(20)
+        outcome, _, reason = watch.seen[-1]
+    assert outcome == "error"
+    assert reason == (
+        "a reply of 4 bytes to a datagram of 2 was not sent: its source may be forged, and reply_ratio allows 2; a "
+        "handler whose protocol needs more says so by its reply_ratio"
+    )
+    assert len(no_drift) == 1
+    no_drift.clear()
+
+
+def test_each_write_is_a_datagram() -> None:
+    """Also what comes by a timer, long after the last datagram."""
+
+    class Ticks(ProtocolHandler):
+        def receive(self, data: bytes) -> bytes:
+            self.send(b"first")
+            self.set_timer(5)
+            return b"second"
+
+        def timer_expired(self) -> bytes:
+            return b"third"
+
+    with memory(Ticks) as server:
+        assert send(server, (b"a", A)) == [(b"first", A), (b"second", A)]
+        server.advance(6)
+        assert server.take_replies() == [(b"third", A)]
+
+
+def test_what_a_handler_does_not_take_is_dropped_beyond_a_bound() -> None:
+    """As the kernel does with what nobody receives."""
+
+    class Slow(CoroutineHandler):
+        async def handle(self) -> None:
+            await self.connection.read()
+            await self.connection.sleep(10)
+            while data := await self.connection.read():
+                self.connection.write(data)
+
+    with memory(Slow) as server:
+        send(server, *((b"%d" % number, A) for number in range(200)))
+        server.advance(11)
+        assert server.take_replies() == [(b"%d" % number, A) for number in range(1, 65)]
+
+
+def test_a_handler_that_fails_takes_only_its_own_session_along(capfd: pytest.CaptureFixture[str]) -> None:
+    """The peer's next datagram begins another."""
+
+    class Fails(Counts):
+        def receive(self, data: bytes) -> bytes:
+            if data == b"fail":
+                raise LookupError("asked to")
+            return super().receive(data)
+
+    with memory(Fails) as server:
+        send(server, (b"a", A), (b"b", B))
+        assert send(server, (b"fail", A), (b"c", B), (b"d", A)) == [(b"2 c", B), (b"1 d", A)]
+    assert "LookupError: asked to" in capfd.readouterr().err
+
+
+def test_a_drain_ends_the_sessions_and_takes_no_new_ones() -> None:
+    """Each is told, reads what has come, then the end."""
+    told: list[float] = []
+
+    class Polite(Counts):
+        def goodbye(self, deadline: float) -> None:
+            told.append(deadline)
+
+    with memory(Polite) as server:
+        send(server, (b"a", A), (b"b", B))
+        server.shutdown(drain=30)
+        server.serve_forever()
+        assert sorted(server.take_replies()) == [(b"bye", A), (b"bye", B)]
+        assert server.requests() == []
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("handler", [Counts, CountsAwaiting])
+def test_sessions_on_the_engines_that_have_them(engine: str, handler: Any) -> None:
+    """Three clients, each its own count, and a drain that ends them."""
+    made = type("Server", (DATAGRAM_ENGINES[engine],), {"sessions": 10})
+    with made(("127.0.0.1", 0), handler, limits=NO_RATIO) as server:
+        loop = threading.Thread(target=server.serve_forever, args=(3600,))
+        loop.start()
+        clients = []
+        try:
+            for _ in range(3):
+                client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                client.settimeout(PATIENCE)
+                client.connect(server.server_address)
+                clients.append(client)
+            for count in range(1, 4):
+                for number, client in enumerate(clients):
+                    client.send(b"%d" % number)
+                    assert client.recv(100) == b"%d %d" % (count, number)
+            assert len(server.requests()) == 3
+        finally:
+            server.shutdown(drain=PATIENCE)
+            loop.join(PATIENCE)
+        for client in clients:
+            assert client.recv(100) == b"bye"
+            client.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="waits for a platform with Unix sockets")
+def test_unix_peers_have_sessions_by_their_paths(tmp_path: Path) -> None:
+    """A peer without one cannot be told again: it has this one datagram."""
+    from plugserve import MultiplexingUnixDatagramServer
+
+    path = str(tmp_path / "s")
+    made = type("Server", (MultiplexingUnixDatagramServer,), {"sessions": 10})
+    with made(path, Counts) as server:
+        loop = threading.Thread(target=server.serve_forever, args=(3600,))
+        loop.start()
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                client.connect(path)
+                client.send(b"nobody")
+                client.close()
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                client.bind(str(tmp_path / "c"))
+                client.connect(path)
+                for count in (1, 2):
+                    client.send(b"x")
+                    assert client.recv(100) == b"%d x" % count
+                assert [os.fspath(row.client_address) for row in server.requests()] == [str(tmp_path / "c")]
+        finally:
+            server.shutdown(drain=0)
+            loop.join(PATIENCE)
+
+
+def _server(base: Any, handler: Any = Counts, **attributes: Any) -> Callable[[], Any]:
+    return lambda: type("Server", (base,), attributes)(("127.0.0.1", 0), handler).server_close()
+
+
+def test_what_cannot_be_is_refused_at_start_with_what_to_do() -> None:
+    """A classic handler, a stream, a number that means nothing."""
+    multiplexing = DATAGRAM_ENGINES["multiplexing"]
+    with pytest.raises(ConfigurationError, match=r"Classic is a classic handler.*use a coroutine or protocol handler"):
+        _server(multiplexing, type("Classic", (DatagramRequestHandler,), {}), sessions=3)()
+    with pytest.raises(ConfigurationError, match="sessions = 3: only datagrams need them, and this is tcp: remove it"):
+        _server(MultiplexingTCPServer, sessions=3)()
+    with pytest.raises(ConfigurationError, match="sessions is 0: give 1 or more"):
+        _server(multiplexing, sessions=0)()
+    with pytest.raises(ConfigurationError, match="session_idle is -1: give seconds above 0"):
+        _server(multiplexing, sessions=1, session_idle=-1)()
+    # A program's own attributes of these names.
+    _server(multiplexing, sessions={})()
+    _server(ThreadingUDPServer, sessions=3)()
