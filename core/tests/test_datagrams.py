@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from plugserve import BaseRequestHandler, Context, CoroutineHandler, Limits, ProtocolHandler, hookimpl
-from plugserve.testing.hosting import DATAGRAM_ENGINES
+from plugserve.testing.hosting import DATAGRAM_ENGINES, hosted
 
 PATIENCE = 20
 REAL = sorted(DATAGRAM_ENGINES.keys() - {"memory"})
@@ -228,3 +228,32 @@ def test_many_datagrams_at_once_are_all_answered() -> None:
             for number in range(40):
                 sock.send(b"%d" % number)
             assert [sock.recv(100) for _ in range(40)] == [b"%d" % number for number in range(40)]
+
+
+@pytest.mark.parametrize("looks", ["not at all", "at its context", "by sending", "by closing", "in opened"])
+def test_a_datagram_has_a_connection_as_soon_as_somebody_looks(looks: str) -> None:
+    """Until then it costs none; the reply is the same, and its row is in the table meanwhile."""
+    rows: list[int] = []
+
+    class Looks(ProtocolHandler):
+        def opened(self) -> bytes | None:
+            if looks == "in opened":
+                self.send(b"1")
+            return None
+
+        def receive(self, data: bytes) -> bytes:
+            if looks == "at its context":
+                assert self.context.client_address == self.client_address
+                assert self.context.bytes_in == len(data)
+            elif looks == "by sending":
+                self.send(b"1")
+            elif looks == "by closing":
+                self.close()
+            rows.append(len(self.server.requests()))
+            return data[1:] if looks in ("by sending", "in opened") else data
+
+    with hosted("multiplexing", Looks, datagrams=True) as host:
+        server: Any = host.server
+        assert host.ask(b"123") == b"123"
+    assert server.requests() == []
+    assert rows == [0 if looks == "not at all" else 1]

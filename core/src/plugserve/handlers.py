@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from .connection import Connection
 from .context import Context
 from .errors import PlugserveError
-from .life import current
+from .life import current, row_of
 from .start_tls import check, start_tls_at_place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Self
 
-    from .server import BaseServer
+    from .server import BaseServer, HandlerFacts
 
 __all__ = [
     "BaseRequestHandler",
@@ -274,6 +274,8 @@ class ProtocolHandler(ModernHandler):
     _paused = False
     _forking = False
     _first_encrypted: bytes | None = None
+    _looked_at = False
+    """Of a datagram in whose life nobody takes part: whether there is a connection all the same."""
     _beside: tuple[Callable[..., Any], tuple[Any, ...], Callable[[Any], bytes | None]] | None = None
 
     def opened(self) -> bytes | None:
@@ -441,16 +443,36 @@ class ProtocolHandler(ModernHandler):
             else:
                 await connection.wait_for_wake(left)
 
-    def _answer(self, packet: bytes) -> bool:
+    def __getattr__(self, name: str) -> Any:
+        # Of a datagram in whose life nobody takes part there is none until somebody looks.
+        if name == "connection" and "server" in vars(self):
+            connection = self.connection = row_of(self)
+            return connection
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _answer(self, request: tuple[bytes, Any], facts: HandlerFacts) -> bool:
         """All of a datagram's life that does not wait. Returns whether something is left to be done."""
         later = False
+        packet, sock = request
+        ratio = facts.reply_ratio
         try:
-            self._call(self.opened)
-            self._call(self.receive, packet)
-            later = self._beside is not None
+            if facts.opens:
+                self._call(self.opened)
+                self._in_call = self._looked_at
+            reply = self.receive(packet)
+            if reply and not self._looked_at and (ratio is None or len(reply) <= ratio * len(packet)):
+                # There is nothing more to it.
+                try:
+                    sock.sendto(reply, self.client_address)
+                except OSError:
+                    pass  # nobody can be told
+            elif reply or self._looked_at:
+                self._in_call = False
+                self._take(reply)
+                later = self._beside is not None
             return later
         finally:
-            if not later:
+            if facts.closes and not later:
                 self.closed()
 
     async def _finish_later(self) -> None:
@@ -468,6 +490,9 @@ class ProtocolHandler(ModernHandler):
             data = method(*arguments)
         finally:
             self._in_call = False
+        self._take(data)
+
+    def _take(self, data: bytes | None) -> None:
         if data:
             self.connection.write(data)
         if self._ending:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .connection import CLOSING, DONE, HANDLING, Connection
 from .errors import (
@@ -32,6 +32,8 @@ from .hooks import Wrappers, gate, observe, vote, vote_async
 
 if TYPE_CHECKING:
     from .context import Outcome
+    from .front import Front
+    from .handlers import ProtocolHandler
     from .server import HandlerFacts
 
 __all__ = ["BANNER_PATIENCE", "Report", "admit", "answer", "current", "follow", "hung_up", "live", "open_up"]
@@ -190,37 +192,51 @@ async def open_up(c: Connection) -> str | None:
     return None
 
 
-def answer(c: Connection) -> None:
+def answer(front: Front, facts: HandlerFacts, request: Any, client_address: Any) -> None:
     """The life of a datagram in which nobody takes part: no plugin, no override, no limit.
 
-    What is left of `live` then takes one call, waits for nothing, and is not worth a coroutine. Whatever the handler
-    leaves to be done later is done by one after all.
+    What is left of `live` then takes one call, waits for nothing, and is not worth a coroutine. Nor is a row in the
+    table, as long as nobody looks at it: the connection is made when the handler, or its failure, asks for it. Whatever
+    the handler leaves to be done later is done by a coroutine after all.
     """
-    server = c.server
-    c.stay()
-    c.state = HANDLING
-    before, current.connection = current.connection, c
+    server = front.server
+    made: Any = facts.handler
+    handler: ProtocolHandler = made.__new__(made)
+    handler.request, handler.client_address, handler.server = request, client_address, server
+    handler.options = server._core_options
     try:
-        try:
-            handler = server.RequestHandlerClass(c.request, c.client_address, server)
-        finally:
-            current.connection = before
         if server.draining is not None:
-            server._core_say_goodbye(c, server.draining)
-        packet = c.request[0]
-        c.total_in = len(packet)
-        if handler._answer(packet):
-            c.life = _answer_later(c)
-            assert c.front is not None, "it is on its place, the front"
-            c.front.advance(c)
-            return
+            server._core_say_goodbye(handler.connection, server.draining)
+        later = handler._answer(request, facts)
     except BaseException as exception:
+        c = handler.connection
         _failed(c, exception)
         if not isinstance(exception, Exception):
             _finish_answer(c)
             raise
-        server.handle_error(c.request, c.client_address)
-    _finish_answer(c)
+        server.handle_error(request, client_address)
+        _finish_answer(c)
+        return
+    if later:
+        c = handler.connection
+        c.life = _answer_later(c)
+        front.advance(c)
+    elif handler._looked_at:
+        _finish_answer(handler.connection)
+
+
+def row_of(handler: ProtocolHandler) -> Connection:
+    """The connection of a datagram that is being answered, made since somebody looks at it."""
+    server = handler.server
+    c = server._core_new_connection(handler.request, handler.client_address)
+    c.front = server._core_front_here()
+    server._core_requests[id(handler.request)] = c
+    c.stay()
+    c.state = HANDLING
+    c.total_in = len(handler.request[0])
+    c.handler = handler
+    handler._looked_at = handler._in_call = True
+    return c
 
 
 async def _answer_later(c: Connection) -> None:

@@ -725,7 +725,7 @@ class BaseServer:
             return
         self._core_exhausted = False
         self._core_accepted += 1
-        front = self._core_front_here()
+        front = self._core_fronts.get(threading.get_ident())
         if front is not None:
             self._core_begin(front, request, client_address)
             return
@@ -744,12 +744,13 @@ class BaseServer:
         if self._core_sessions is not None:
             self._core_sessions.take(front, request, client_address)
             return
+        facts = self._core_handler
+        if facts.brief and front.answers:
+            answer(front, facts, request, client_address)
+            return
         c = front.last = self._core_new_connection(request, client_address)
         c.front = front
         self._core_requests[id(request)] = c
-        if self._core_handler.brief and front.answers:
-            answer(c)
-            return
         c.life = live(c)
         front.begin(c)
 
@@ -930,7 +931,8 @@ def _nobody_takes_part(server: BaseServer, handler: Any) -> bool:
     hooks, limits = server._core_hooks, server._core_limits
     return (
         handler._style == "protocol"
-        and handler._live is ProtocolHandler._live
+        and server.RequestHandlerClass is handler
+        and all(getattr(handler, name) is getattr(ProtocolHandler, name) for name in _MACHINERY)
         and not any(getattr(hooks, name) for name in Hooks.__slots__ if name not in _NOT_OF_A_REQUEST)
         and limits.connections is None
         and limits.connections_per_peer is None
@@ -942,6 +944,7 @@ def _nobody_takes_part(server: BaseServer, handler: Any) -> bool:
 
 
 _NOT_OF_A_REQUEST: Final = frozenset({"server_activate", "server_close", "service_actions"})
+_MACHINERY: Final = ("__init__", "__new__", "__getattr__", "_live", "_answer", "_call", "_set_up")
 _UNSAID: Final = object()
 
 
@@ -951,9 +954,11 @@ class HandlerFacts:
     __slots__ = (
         "brief",
         "classic",
+        "closes",
         "ends_plainly",
         "finishes_plainly",
         "handler",
+        "opens",
         "refusal",
         "reply_ratio",
         "speaks_first",
@@ -987,5 +992,7 @@ class HandlerFacts:
             and "finish_request" not in vars(server)
         )
         self.ends_plainly = server._core_ends_plainly
+        self.opens = modern and getattr(cls, "opened", None) is not ProtocolHandler.opened
+        self.closes = modern and getattr(cls, "closed", None) is not ProtocolHandler.closed
         self.stays = not self.classic and server._core_stays_here
         self.brief = self.stays and not server.is_stream and self.finishes_plainly and _nobody_takes_part(server, cls)
