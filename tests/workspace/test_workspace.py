@@ -31,7 +31,14 @@ BESIDE = {
     "newsfragments",
     "pyproject.toml",
 }
-GROUPS = {"console_scripts", "plugserve.dialogues", "plugserve.engines", "plugserve.handlers", "plugserve.plugins"}
+GROUPS = {
+    "console_scripts",
+    "plugserve.dialogues",
+    "plugserve.engines",
+    "plugserve.handlers",
+    "plugserve.plugins",
+    "pytest11",
+}
 LOCK_FILES = re.compile(r".*\.lock|.*-lock\.(json|yaml)|pylock.*\.toml|npm-shrinkwrap\.json", re.IGNORECASE)
 # Hosts of registries, written so that this line is none of them.
 REGISTRIES = re.compile(r"\b(pypi|pythonhosted|npmjs|deb\.debian|archive\.ubuntu)\.(org|com)\b")
@@ -201,8 +208,8 @@ def test_entry_points_lead_somewhere(member: Member) -> None:
         path = member.folder / "src" / module.replace(".", "/")
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         assert file.is_file(), f"{name} = {target}: there is no {file.relative_to(ROOT)}"
-        # An entry point of dialogues names the module itself.
-        wanted = {attribute} if group != "plugserve.dialogues" else {"DIALOGUES", "LAYERS"}
+        # Those of dialogues and of pytest name the module itself.
+        wanted = {"plugserve.dialogues": {"DIALOGUES", "LAYERS"}, "pytest11": {"no_drift"}}.get(group, {attribute})
         assert wanted & top_level_names(ast.parse(file.read_text("utf-8"))), f"{target} is not defined"
 
 

@@ -17,6 +17,7 @@ import os
 import selectors
 import socket
 
+from .choosing import choose_handler
 from .connection import Connection
 from .context import Context
 from .errors import (
@@ -99,6 +100,7 @@ __all__ = [
     "Transform",
     "UDPServer",
     "UnfinishedRequest",
+    "choose_handler",
     "hookimpl",
 ]
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .outgoing import Outgoing
     from .server import BaseServer
-    from .transform import Transform
+    from .transform import EstablishedTransform, Transform
     from .urgent import Urgency
 
 __all__ = ["Connection"]
@@ -533,7 +533,11 @@ class Connection:
         if transforms[level].ended:
             return
         transform = transforms[level]
-        plain = transform.feed(data)
+        try:
+            plain = transform.feed(data)
+        except BaseException:
+            self._say_why(transform, level)
+            raise
         own = transform.pending()
         if own:
             self._emit(own, level)
@@ -541,6 +545,15 @@ class Connection:
             self._deliver(plain, level + 1)
         if transform.ended or not data:
             self._deliver(b"", level + 1)
+
+    def _say_why(self, transform: Transform, level: int) -> None:
+        """Send what a transform that failed has to say of it (an alert of TLS), if that goes."""
+        try:
+            own = transform.pending()
+            if own:
+                self._emit(own, level)
+        except (OSError, PlugserveError):
+            pass  # the peer is gone
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -1068,6 +1081,23 @@ class Connection:
             self._deliver(unread, level)
         if ended:
             self._deliver(b"", level)
+
+    @types.coroutine
+    def push_established(self, transform: EstablishedTransform) -> Generator[int, None, None]:
+        """Push a transform that begins with a handshake, and wait until that is over.
+
+        Errors: what its `feed` raises, after what it has to say of that was sent; `EndOfStream`; those of `read`.
+        """
+        self.push(transform)
+        while not transform.established:
+            if self._eof:
+                if self._abort is not None:
+                    self._raise_abort()
+                raise EndOfStream("the peer ended the connection in the handshake")
+            if self._must_wait():
+                yield from self._wait(READ)
+        if self._abort is not None:
+            self._raise_abort()
 
     @property
     def transformed(self) -> bool:

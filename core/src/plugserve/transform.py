@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Transform"]
+__all__ = ["EstablishedTransform", "Transform"]
 
 
 class Transform(Protocol):
@@ -31,8 +31,15 @@ class Transform(Protocol):
         """The raw bytes that carry `plain`."""
 
     def pending(self) -> bytes:
-        """Raw bytes that the transform has to send of its own (a handshake, an alert), `b""` if none. Asked after
-        each `feed`."""
+        """Raw bytes that the transform has to send of its own (a handshake, an alert), `b""` if none. Asked when it is
+        pushed and after each `feed`, one that failed, too."""
 
     def close(self) -> bytes:
         """The raw bytes that end the plain stream (close_notify), `b""` if there are none. Called once."""
+
+
+class EstablishedTransform(Transform, Protocol):
+    """One that begins with a handshake."""
+
+    established: bool
+    """Whether the handshake is over, so that plain bytes can be sent and come."""
