@@ -1,0 +1,186 @@
+"""The plugin: its options, and where in the life of a request it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+from plugserve import BaseServer, ConfigurationError, Connection, Identity, PluginMixIn, RequestRejected, hookimpl
+from plugserve.faults import report
+from plugserve.secret import Secret
+
+from .contexts import Pair, Trust
+from .facts import facts_of
+from .identity import identity_of
+from .keyring import Keyring, Wanted
+from .names import Names
+from .self_signed import make_files
+from .transform import TLSTransform
+
+__all__ = ["TLS", "TLSMixIn"]
+
+
+class TLS:
+    """Encrypts connections, from their first byte or when a handler asks for it.
+
+    Afterwards `context.tls` is a `TLSFacts`, and `context.identity` who has shown a certificate. TLS 1.2 at least, the
+    cipher suites of Mozilla's intermediate profile, no renegotiation, no compression. The time for the handshake is
+    `Limits.layers_timeout`. Files are read at the server's start, and again when they change: established connections
+    keep what they have, and what cannot be used is reported and leaves the old in force.
+
+    Parameters:
+        certificate: a file in PEM: the certificate and those that sign it, without the root.
+        key: its key in PEM; without it the key stands in the same file.
+        password: of an encrypted key.
+        names: further certificates by the names that clients ask for: `www.example.org`, or `*.example.org` for one
+            label; each with `certificate` and `key`.
+        client_certificates: whether clients have to show one: `"none"`, `"optional"`, or `"required"`.
+        client_ca: a file of certificates in PEM that may sign a client's.
+        revoked: a file of revocation lists in PEM, one for each of these.
+        identity_from: which name of a client's certificate is its identity: `"san"`, the first DNS name, e-mail or IP
+            address of its alternative names; `"uri"`, the first URI there; `"cn"`, its common name.
+        client_names: the only identities that are admitted, exact or `*.example.org`; empty: all that are signed.
+        alpn: the protocols to agree on (RFC 7301), the preferred one first.
+        minimum_version: `"1.2"` or `"1.3"`.
+        ciphers: those of TLS 1.2, in the form of ciphers(1); by default those of the profile.
+        psk_file: pre-shared keys, one a line, `IDENTITY:KEY` with the key in hexadecimal digits; Python 3.13.
+        upgrade: connections begin in clear, and handlers encrypt them by `start_tls` (STARTTLS).
+        self_signed: make a certificate for localhost at each start, for development: nobody can trust it.
+        reload_interval: seconds between two looks at the files.
+
+    Errors: `ConfigurationError` at the server's start, for what cannot be read, does not fit together or is not safe.
+    """
+
+    plugin_name = "tls"
+    phase = "encryption"
+
+    def __init__(
+        self,
+        *,
+        certificate: Path | str | None = None,
+        key: Path | str | None = None,
+        password: Secret | None = None,
+        names: Mapping[str, Mapping[str, Path]] | None = None,
+        client_certificates: Literal["none", "optional", "required"] = "none",
+        client_ca: Path | str | None = None,
+        revoked: Path | str | None = None,
+        identity_from: Literal["san", "uri", "cn"] = "san",
+        client_names: Sequence[str] = (),
+        alpn: Sequence[str] = (),
+        minimum_version: Literal["1.2", "1.3"] = "1.2",
+        ciphers: str | None = None,
+        psk_file: Path | str | None = None,
+        upgrade: bool = False,
+        self_signed: bool = False,
+        reload_interval: float = 1.0,
+    ) -> None:
+        _check_choices(client_certificates, identity_from, minimum_version)
+        if self_signed and certificate is not None:
+            raise ConfigurationError("self_signed makes a certificate, and one is given", option="self_signed")
+        if certificate is None and not self_signed and psk_file is None:
+            raise ConfigurationError("give certificate and key, or self_signed for development", option="certificate")
+        pair = Pair(Path(certificate), _path(key), password) if certificate is not None else None
+        self._wanted = Wanted(
+            pair=pair,
+            names={name: _pair_of(name, given) for name, given in (names or {}).items()},
+            trust=Trust(client_certificates, _path(client_ca), _path(revoked)),
+            minimum=minimum_version,
+            ciphers=ciphers,
+            alpn=tuple(alpn),
+            psk_file=_path(psk_file),
+        )
+        self._identity_from: Literal["san", "uri", "cn"] = identity_from
+        self._client_names = Names(dict.fromkeys(client_names, True), False) if client_names else None
+        if client_names and client_certificates == "none":
+            raise ConfigurationError(
+                "client_names is of no use while no certificate is asked for: add client_certificates = required",
+                option="client_names",
+            )
+        self._self_signed = self_signed
+        self._interval = reload_interval
+        self._keyring: Keyring | None = None
+        # One of the two: a plugin whose attribute for a hook is None does not implement it.
+        if upgrade:
+            self.open_connection = None  # type: ignore[method-assign, assignment]
+        else:
+            self.start_tls = None  # type: ignore[method-assign, assignment]
+
+    @hookimpl
+    def server_activate(self, server: BaseServer) -> None:
+        """Load everything, and prove that it refuses whom it has to."""
+        if self._keyring is not None:
+            return  # another listener's, or again
+        if not self._self_signed:
+            self._keyring = Keyring(self._wanted, self._interval)
+            return
+        file, fingerprint = make_files()
+        try:
+            wanted = Wanted(**{**vars(self._wanted), "pair": Pair(file)})
+            self._keyring = Keyring(wanted, float("inf"))
+        finally:
+            file.unlink()
+        report(
+            "plugin 'tls'",
+            level="warning",
+            text=f"a certificate for development was made, which nobody can trust: SHA-256 {fingerprint}",
+        )
+
+    @hookimpl
+    async def open_connection(self, connection: Connection) -> None:
+        """Encrypt from the first byte."""
+        await self._encrypt(connection)
+
+    @hookimpl
+    async def start_tls(self, connection: Connection) -> None:
+        """Encrypt from here on."""
+        await self._encrypt(connection)
+
+    async def _encrypt(self, connection: Connection) -> None:
+        assert self._keyring is not None, "it has been activated"
+        loaded = self._keyring.refresh(monotonic())
+        transform = TLSTransform(loaded.context, psk=loaded.psk)
+        await connection.push_established(transform)
+        facts = facts_of(transform.session, loaded.own_certificate(transform.session.context), transform.psk_identity)
+        connection.tls = facts
+        identity = Identity(facts.psk, "psk") if facts.psk is not None else identity_of(facts, self._identity_from)
+        if identity is None:
+            return
+        if self._client_names is not None and identity.method == "tls" and not self._client_names.find(identity.name):
+            raise RequestRejected(f"the client's certificate is that of {identity.name!r}, who is not admitted")
+        connection.identity = identity
+
+    @property
+    def certificate_der(self) -> bytes:
+        """The default certificate that is in force, in DER; empty before the start."""
+        return b"" if self._keyring is None else self._keyring.loaded.own_certificate(self._keyring.loaded.context)
+
+
+class TLSMixIn(PluginMixIn):
+    """Mix-in: a server that encrypts; the parameters of `TLS` are its attributes `tls_certificate`, `tls_key`, ..."""
+
+    plugin_class = TLS
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _pair_of(name: str, given: Mapping[str, Any]) -> Pair:
+    unknown = set(given) - {"certificate", "key", "password"}
+    if unknown or "certificate" not in given:
+        wrong = f"has no option {min(unknown)!r}" if unknown else "needs a certificate"
+        raise ConfigurationError(f"names, {name}: {wrong}: write certificate and key", option="names")
+    return Pair(Path(given["certificate"]), _path(given.get("key")), given.get("password"), option="names")
+
+
+def _check_choices(client_certificates: str, identity_from: str, minimum_version: str) -> None:
+    """From code any text may come."""
+    for option, value, choices in (
+        ("client_certificates", client_certificates, ("none", "optional", "required")),
+        ("identity_from", identity_from, ("san", "uri", "cn")),
+        ("minimum_version", minimum_version, ("1.2", "1.3")),
+    ):
+        if value not in choices:
+            raise ConfigurationError(f"{option} is {value!r}: use one of {', '.join(choices)}", option=option)
