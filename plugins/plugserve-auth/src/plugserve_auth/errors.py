@@ -1,0 +1,33 @@
+"""What an authenticator raises. Neither class nor text says which part of the credentials was wrong."""
+
+from __future__ import annotations
+
+from plugserve.errors import PeerError
+
+__all__ = ["AuthenticationFailed", "NotAuthorized", "TooManyAttempts"]
+
+
+class AuthenticationFailed(PeerError):
+    """The credentials prove nothing: the name, the password, the token or the mechanism; nobody is told which."""
+
+    def __init__(self, message: str = "authentication failed") -> None:
+        super().__init__(message)
+
+
+class TooManyAttempts(AuthenticationFailed):
+    """The attempt was not looked at, because of the failures before it, or because the host is busy with others.
+
+    Parameters:
+        retry_after: seconds after which an attempt is looked at again.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many attempts")
+        self.retry_after = retry_after
+
+
+class NotAuthorized(AuthenticationFailed):
+    """The client has proved who it is, and no rule lets it in."""
+
+    def __init__(self) -> None:
+        super().__init__("not authorized")

@@ -1,0 +1,1 @@
+"""The credential stores: one a file. `store.py` says what a store is."""
