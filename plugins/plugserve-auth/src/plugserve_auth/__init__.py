@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .authenticator import Authenticator
 from .errors import AuthenticationFailed, NotAuthorized, TooManyAttempts
 from .stores.certificate import ClientCertificate
 from .stores.passwords import PasswordFile
@@ -12,6 +13,7 @@ from .stores.tokens import TokenFile
 
 __all__ = [
     "AuthenticationFailed",
+    "Authenticator",
     "ClientCertificate",
     "NotAuthorized",
     "PasswordFile",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from plugserve.errors import ConfigurationError
@@ -13,17 +13,18 @@ from plugserve.options import build
 __all__ = ["load_named", "make_store"]
 
 
-def load_named(group: str, what: str, name: str) -> Any:
+def load_named(group: str, what: str, name: str, offered: Iterable[EntryPoint] | None = None) -> Any:
     """The class that an entry point names.
 
     Parameters:
         group: of entry points.
         what: how messages call it.
         name: of the entry point.
+        offered: all of the group, where several are loaded in a row.
 
     Errors: `ConfigurationError`: nobody or more than one package offers it, or it cannot be imported.
     """
-    offered = entry_points(group=group)
+    offered = list(entry_points(group=group) if offered is None else offered)
     found = {point.value: point for point in offered if point.name == name}
     if not found:
         names = sorted({point.name for point in offered})
