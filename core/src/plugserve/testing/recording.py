@@ -48,7 +48,7 @@ class Recorder:
 
     @hookimpl
     def authorize(self, client_address: Any, context: Context) -> None:
-        self._record("authorize", host=client_address[0], identity=context.identity)
+        self._record("authorize", host=client_address[0], identity=_named(context.identity))
 
     @hookimpl
     def request_rejected(self, client_address: Any, context: Context, reason: str) -> None:
@@ -60,7 +60,7 @@ class Recorder:
 
     @hookimpl
     def setup(self, context: Context) -> None:
-        self._record("setup", identity=context.identity)
+        self._record("setup", identity=_named(context.identity))
 
     @hookimpl(wrapper=True)
     def handle(self) -> Any:
@@ -82,3 +82,7 @@ class Recorder:
     @hookimpl
     def connection_closed(self, client_address: Any, context: Context, reason: str) -> None:
         self._record("connection_closed", host=client_address[0], outcome=context.outcome, reason=reason)
+
+
+def _named(identity: object) -> str | None:
+    return None if identity is None else str(identity)
