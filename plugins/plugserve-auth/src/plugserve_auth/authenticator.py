@@ -170,7 +170,7 @@ class Authenticator:
         raise AuthenticationFailed
 
     def sasl(self, context: Context) -> Negotiation:
-        """Begin SASL (RFC 4422) with a client: which mechanisms it is offered, and their exchanges."""
+        """Begin SASL (RFC 4422) with a client: what it is offered, and the exchanges, whose steps may wait."""
         from .sasl.negotiation import Negotiation
 
         return Negotiation(self, context, self._mechanisms)
@@ -198,7 +198,7 @@ class Authenticator:
         return bool(self._peers)
 
     def scram_keys(self, name: str, hash_name: str) -> ScramKeys:
-        """The keys of a name, or decoys. Does not wait.
+        """The keys of a name, or decoys. May wait.
 
         Parameters:
             name: SASLprep'd.

@@ -18,8 +18,6 @@ __all__ = ["External"]
 class External(Mechanism):
     """One message: the authorization identity, or nothing."""
 
-    blocks = True
-
     @classmethod
     def offered(cls, authenticator: Authenticator, context: Context) -> bool:
         """Only to clients with a certificate or on a Unix socket."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from plugserve import Context, Identity
 from plugserve_auth.errors import AuthenticationFailed
@@ -61,9 +61,6 @@ class Mechanism:
         offered: the names of all mechanisms that this client was offered.
     """
 
-    blocks: ClassVar[bool] = False
-    """Whether a step may wait, so that on a server's loop it belongs into `connection.offload`."""
-
     def __init__(
         self, authenticator: Authenticator, context: Context, name: str, offered: tuple[str, ...] = ()
     ) -> None:
@@ -88,7 +85,7 @@ class Mechanism:
         yield b""
 
     def step(self, data: bytes | None) -> Challenge | Success:
-        """Take what the client sent.
+        """Take what the client sent. May wait, so that on a server's loop it belongs into `connection.offload`.
 
         Parameters:
             data: raw bytes. None in the first step: the client sent no initial response.

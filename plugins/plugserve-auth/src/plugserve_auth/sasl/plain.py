@@ -18,8 +18,6 @@ __all__ = ["Plain"]
 class Plain(Mechanism):
     """`[authzid] NUL authcid NUL passwd`."""
 
-    blocks = True
-
     @classmethod
     def offered(cls, authenticator: Authenticator, context: Context) -> bool:
         """Only where nobody can read along, unless that is allowed."""

@@ -39,7 +39,7 @@ BINDING: Final = "tls-server-end-point"
 """The one kind of channel binding: `tls-unique` does not exist in TLS 1.3, and Python's `ssl` has no `tls-exporter`."""
 
 # RFC 5802, section 7. A nonce is of printable ASCII without commas.
-_FIRST: Final = re.compile(r"(?P<gs2>(?P<flag>n|y|p=(?P<kind>[A-Za-z0-9.-]+)),(?:a=(?P<authzid>[^,]+))?,)(?P<bare>.*)")
+_FIRST: Final = re.compile(r"(?P<gs2>(?P<flag>n|y|p=(?P<kind>[A-Za-z0-9.-]+)),(?:a=(?P<authzid>[^,]*))?,)(?P<bare>.*)")
 _BARE: Final = re.compile(r"n=(?P<name>[^,]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,]+)*")
 _FINAL: Final = re.compile(
     r"(?P<unsigned>c=(?P<binding>[A-Za-z0-9+/=]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,]+)*),p=(?P<proof>[A-Za-z0-9+/=]+)"

@@ -9,7 +9,7 @@ ldap = "example_ldap:Directory"
 ```
 
 Every method may wait (for a file, a directory server), may be called from several threads at once, and is never called
-on a server's loop, but for `scram_keys` and `decoy_keys`, which answer from memory. A store says only yes or no; that
+on a server's loop. A store says only yes or no; that
 names are guessed slowly and no time tells whether one exists is the authenticator's business, but for one thing:
 `check_password` takes as long for a name that it does not know as for a wrong password.
 """
