@@ -75,7 +75,7 @@ class Auth:
                 "there are no credentials to check against: give passwords = a file, tokens or stores"
             )
         self.policy = Policy([_rule(index, rule) for index, rule in enumerate(rules)])
-        self.mode: Mode | None = mode
+        self.mode: Mode | None = None
         self.authenticator = Authenticator(
             made,
             throttle=Throttle(throttle),
@@ -89,6 +89,10 @@ class Auth:
     @hookimpl
     def server_activate(self, server: BaseServer) -> None:
         """Read the files, and find out who asks for credentials."""
+        if not server.is_stream:
+            raise ConfigurationError(
+                "a datagram has no beginning in which a client could prove who it is: serve a stream"
+            )
         asks = _handler_asks(server)
         self.mode = self._asked or ("handler" if asks else "preamble")
         if self.mode == "handler":
@@ -143,7 +147,8 @@ class Auth:
 
     def _decide(self, identity: Any, facts: Facts) -> Decision:
         known = identity if isinstance(identity, Identity) else None
-        return self.policy.decide(known, facts, final=self.mode != "handler")
+        # Not yet final either in a dry run, where no server has been started.
+        return self.policy.decide(known, facts, final=self.mode not in (None, "handler"))
 
     def _check_handler(self, server: BaseServer, asks: bool) -> None:
         if not asks:
