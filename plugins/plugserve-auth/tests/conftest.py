@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
 from plugserve_auth.stores.passwords import decoy_line, entry_line
 
 

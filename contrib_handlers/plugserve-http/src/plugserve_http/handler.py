@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 
 from plugserve import ConfigurationError, CoroutineHandler
 
+from .authentication import Gate
 from .conditions import evaluate, if_range_holds
 from .dates import format_date
 from .files import Found, Missing, Opening
@@ -63,6 +64,7 @@ class _Shared:
 
     keep_alive: float | None = None
     request_timeout: float = 20.0
+    authenticate: bool | str = True
 
     def __post_init__(self) -> None:
         seconds = self.keep_alive
@@ -75,6 +77,11 @@ class _Shared:
             raise ConfigurationError(
                 f"option 'request-timeout' is {seconds!r}: give a number of seconds above 0", option="request_timeout"
             )
+        realm = self.authenticate
+        if isinstance(realm, str) and not (realm and realm.isascii() and realm.isprintable()):
+            raise ConfigurationError(
+                f"option 'authenticate' is {realm!r}: give true, false, or a name in plain ASCII", option="authenticate"
+            )
 
 
 class _HTTPHandler(CoroutineHandler):
@@ -82,6 +89,11 @@ class _HTTPHandler(CoroutineHandler):
 
     speaks_first = False
     needs = "stream"
+
+    @classmethod
+    def authenticates(cls, options: Any) -> bool:
+        """Whether its clients are asked who they are by itself, for plugins that would else do that before."""
+        return bool(getattr(options, "authenticate", True))
 
     @classmethod
     def refusal(cls, reason: str) -> bytes:
@@ -127,6 +139,7 @@ class _HTTPHandler(CoroutineHandler):
             except OSError:
                 pass  # the client has gone, which is found out where it matters
         exchange, first = Exchange(self.max_body()), True
+        gate = Gate(self.connection, self.context, self.options.authenticate)
         while True:
             request = None
             self._due = self.connection.server.clock() + self.options.request_timeout
@@ -136,7 +149,7 @@ class _HTTPHandler(CoroutineHandler):
                     return
                 first = False
                 self._note(request, 0)
-                await self.respond(exchange, request)
+                await self.respond(exchange, await gate.admit(request))
             except Refusal as refusal:
                 await self.refuse(exchange, refusal)
                 self._note(request, refusal.status)
@@ -244,6 +257,8 @@ class FilesHandler(_HTTPHandler):
             keep_alive: seconds that a connection waits for its next request; 0: one request each; None: 15, but 2 with
                 the engine `forking` and 0 with `sync`.
             request_timeout: seconds within which a request must have arrived; a second more for every 500 bytes of it.
+            authenticate: whether clients are asked who they are, where the listener has a plugin that can tell; text is
+                the realm that they are shown, and needs such a plugin.
 
         Errors: `ConfigurationError` for a root that is no folder, an index that is no plain name, and values out of
             range.
@@ -400,6 +415,8 @@ class WSGIHandler(_HTTPHandler):
             keep_alive: seconds that a connection waits for its next request; 0: one request each; None: 15, but 2 with
                 the engine `forking` and 0 with `sync`.
             request_timeout: seconds within which a request must have arrived; a second more for every 500 bytes of it.
+            authenticate: whether clients are asked who they are, where the listener has a plugin that can tell; text is
+                the realm that they are shown, and needs such a plugin.
 
         Errors: `ConfigurationError` for an application that cannot be loaded, and values out of range.
         """

@@ -98,6 +98,8 @@ class Authenticator:
         self.plaintext = plaintext
         self.anonymous = anonymous
         self.policy = policy
+        self.settled = False
+        """Whether clients have proved who they are before a handler sees them, so that it need not ask."""
         self._patience = patience
         self._places = threading.BoundedSemaphore(hashes or min(4, os.cpu_count() or 1))
         self._passwords = [store for store in stores if isinstance(store, PasswordStore)]
@@ -140,6 +142,11 @@ class Authenticator:
                     return self.accept(name, replace(found, method=method), context)
             self.count_failure(name, context)
         raise AuthenticationFailed
+
+    def takes_secrets(self, context: Context) -> bool:
+        """Whether a client may send a password or a token as it is: where nobody can read along, unless `plaintext`
+        allows it everywhere."""
+        return self.plaintext or context.tls is not None or context.transport.startswith("unix")
 
     def check_token(self, token: str, context: Context) -> Identity:
         """Who carries this token. May wait.

@@ -10,6 +10,11 @@ __all__ = ["AuthenticationFailed", "NotAuthorized", "TooManyAttempts"]
 class AuthenticationFailed(PeerError):
     """The credentials prove nothing: the name, the password, the token or the mechanism; nobody is told which."""
 
+    retry_after: float | None = None
+    """Seconds after which an attempt is looked at again, where this one was not looked at."""
+    proved: bool = False
+    """Whether the client has proved who it is, and may not come in all the same."""
+
     def __init__(self, message: str = "authentication failed") -> None:
         super().__init__(message)
 
@@ -28,6 +33,8 @@ class TooManyAttempts(AuthenticationFailed):
 
 class NotAuthorized(AuthenticationFailed):
     """The client has proved who it is, and no rule lets it in."""
+
+    proved = True
 
     def __init__(self) -> None:
         super().__init__("not authorized")

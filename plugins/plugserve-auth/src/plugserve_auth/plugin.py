@@ -40,7 +40,7 @@ class Auth:
             none: `"handler"` for handlers that say that they ask, `"preamble"` for others.
         rules: who may use this listener; whoever has proved who it is if there are none, and nobody else.
         mechanisms: the SASL mechanisms that are offered, the best first.
-        plaintext: whether PLAIN and LOGIN are offered on connections in clear.
+        plaintext: whether passwords and tokens are taken in clear, where everybody on the way can read them.
         anonymous: whether ANONYMOUS is offered.
         throttle: how failed attempts slow down and ban.
         hashes: how many passwords are checked at once; the number of cores, at most four, if none.
@@ -103,6 +103,7 @@ class Auth:
                 "mode is connection, and no store knows clients by their connection: add the store certificate or peer",
                 option="mode",
             )
+        self.authenticator.settled = self.mode != "handler"
         self.authenticator.activate()
 
     @hookimpl

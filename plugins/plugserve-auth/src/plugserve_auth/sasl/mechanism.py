@@ -16,7 +16,7 @@ from plugserve_auth.errors import AuthenticationFailed
 if TYPE_CHECKING:
     from plugserve_auth.authenticator import Authenticator
 
-__all__ = ["GROUP", "Challenge", "Mechanism", "Success", "is_private"]
+__all__ = ["GROUP", "Challenge", "Mechanism", "Success"]
 
 GROUP: Final = "plugserve.sasl_mechanisms"
 """The entry-point group in which mechanisms are found."""
@@ -125,8 +125,3 @@ class Mechanism:
         """
         if wanted and wanted != identity.name:
             raise AuthenticationFailed
-
-
-def is_private(context: Context) -> bool:
-    """Whether nobody on the way can read along: it is encrypted, or does not leave the machine (a Unix socket)."""
-    return context.tls is not None or context.transport.startswith("unix")

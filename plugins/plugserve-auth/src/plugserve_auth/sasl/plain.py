@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from plugserve import Context
 from plugserve_auth.errors import AuthenticationFailed
 
-from .mechanism import Mechanism, Steps, Success, is_private
+from .mechanism import Mechanism, Steps, Success
 
 if TYPE_CHECKING:
     from plugserve_auth.authenticator import Authenticator
@@ -21,7 +21,7 @@ class Plain(Mechanism):
     @classmethod
     def offered(cls, authenticator: Authenticator, context: Context) -> bool:
         """Only where nobody can read along, unless that is allowed."""
-        return authenticator.checks_passwords and (authenticator.plaintext or is_private(context))
+        return authenticator.checks_passwords and authenticator.takes_secrets(context)
 
     def exchange(self, first: bytes | None) -> Steps:
         """One message."""
