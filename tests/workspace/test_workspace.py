@@ -33,10 +33,12 @@ BESIDE = {
 }
 GROUPS = {
     "console_scripts",
+    "plugserve.credential_stores",
     "plugserve.dialogues",
     "plugserve.engines",
     "plugserve.handlers",
     "plugserve.plugins",
+    "plugserve.sasl_mechanisms",
     "pytest11",
 }
 LOCK_FILES = re.compile(r".*\.lock|.*-lock\.(json|yaml)|pylock.*\.toml|npm-shrinkwrap\.json", re.IGNORECASE)

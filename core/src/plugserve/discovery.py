@@ -51,6 +51,7 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("handler", "qotd"): "plugserve-simple",
     ("handler", "time"): "plugserve-simple",
     ("plugin", "access"): "plugserve-access",
+    ("plugin", "auth"): "plugserve-auth",
     ("engine", "asyncio"): "plugserve-asyncio",
     ("engine", "uvloop"): "plugserve-asyncio",
     ("plugin", "log"): "plugserve-log",

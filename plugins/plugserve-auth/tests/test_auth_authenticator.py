@@ -135,5 +135,5 @@ def test_no_store() -> None:
     """An object without any of a store's methods is refused."""
     with pytest.raises(ConfigurationError, match="object, which has none"):
         Authenticator([object()])
-    with pytest.raises(ConfigurationError, match="did you mean 'PLAIN'"):
+    with pytest.raises(ConfigurationError, match="did you mean 'plain'"):
         Authenticator([], mechanisms=["PLAN"])

@@ -152,6 +152,7 @@ def test_explain() -> None:
     assert str(plugin.explain(("198.51.100.1", 1))) == (
         "denied: no rule allows somebody without an identity here and now"
     )
+    assert str(plugin.explain(address, "carol")) == "denied: no rule allows carol here and now"
     assert "there are no rules" in str(Auth(stores=["peer"]).explain(address))
 
 

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from plugserve import ConfigurationError, Identity
-from plugserve_auth import ClientCertificate, PasswordFile, PeerCredentials, SignedTokens, TokenFile
+from plugserve.options import build
+from plugserve_auth import Auth, ClientCertificate, PasswordFile, PeerCredentials, SignedTokens, TokenFile
 from plugserve_auth.entry_file import BadEntry, edited
 from plugserve_auth.registry import make_store
 from plugserve_auth.stores.passwords import entry_line
@@ -383,3 +384,21 @@ def test_stores_by_name(users: Path, tmp_path: Path) -> None:
         make_store("password", {})
     with pytest.raises(ConfigurationError, match="did you mean 'file'"):
         make_store("passwords", {"fil": "x"})
+
+
+def test_stores_of_a_configuration(tokens: Path, tmp_path: Path) -> None:
+    """The plugin takes stores as names, as tables with paths from the configuration's folder, and as objects."""
+    plugin = build(Auth, {"stores": ["peer", {"use": "tokens", "file": tokens.name}]}, folder=str(tmp_path))
+    assert [type(store).__name__ for store in plugin.authenticator.stores] == ["PeerCredentials", "TokenFile"]
+    assert plugin.authenticator.stores[1].check_token("token-one") is not None
+    assert len(Auth(stores=[TokenFile(file=tokens), "peer"]).authenticator.stores) == 2
+    for store, message in (
+        ({"file": "x"}, "a table with its name"),
+        ({"use": "tokens"}, "option 'file' is missing"),
+        ("ldap", "no credential store named 'ldap'"),
+        (object(), "none of the methods"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            Auth(stores=[store])  # type: ignore[list-item]
+        with pytest.raises(ConfigurationError, match=message):
+            build(Auth, {"stores": [store]})

@@ -176,6 +176,11 @@ class Authenticator:
                 return self.accept("", found, context)
         raise AuthenticationFailed
 
+    def groups_of(self, name: str) -> frozenset[str]:
+        """The groups of a name in the stores that can tell, for a dry run; it proves nothing."""
+        found = (store.groups_of(name) for store in self.stores if hasattr(store, "groups_of"))
+        return frozenset[str]().union(*found)
+
     def sasl(self, context: Context) -> Negotiation:
         """Begin SASL (RFC 4422) with a client: what it is offered, and the exchanges, whose steps may wait."""
         from .sasl.negotiation import Negotiation
@@ -266,4 +271,4 @@ def _load_mechanisms(names: Sequence[str]) -> dict[str, type[Mechanism]]:
     from .sasl.mechanism import GROUP
 
     offered = entry_points(group=GROUP)
-    return {name: load_named(GROUP, "SASL mechanism", name, offered) for name in names}
+    return {name.upper(): load_named(GROUP, "SASL mechanism", name.lower(), offered) for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from plugserve import BaseServer, Connection, Context, Identity, PluginMixIn, hookimpl
 from plugserve.errors import ConfigurationError, RequestRejected
@@ -22,6 +22,12 @@ from .throttle import Throttle, ThrottleLimits
 
 if TYPE_CHECKING:
     from .rules import Facts
+    from .stores.store import PasswordStore, PeerStore, ScramStore, TokenStore
+
+    Stores = Sequence[str | Mapping[str, Any] | PasswordStore | PeerStore | ScramStore | TokenStore]
+else:
+    # What makes a store of what stands in a configuration.
+    Stores = Sequence[StoreOption]
 
 __all__ = ["Auth", "AuthMixIn"]
 
@@ -56,7 +62,7 @@ class Auth:
         *,
         passwords: Path | str | None = None,
         tokens: Path | str | None = None,
-        stores: Sequence[Annotated[Any, StoreOption]] = (),
+        stores: Stores = (),
         mode: Mode | None = None,
         rules: Sequence[Rule] = (),
         mechanisms: Sequence[str] = MECHANISMS,
@@ -128,16 +134,21 @@ class Auth:
         return self._decide(context.identity, context).allowed
 
     def explain(
-        self, client_address: Any, identity: Identity | None = None, transport: str = "tcp", listener_name: str = ""
+        self,
+        client_address: Any,
+        identity: Identity | str | None = None,
+        transport: str = "tcp",
+        listener_name: str = "",
     ) -> str | Decision:
         """What would be decided about a client now, and by which rule.
 
         Parameters:
             client_address: as the socket module gives it, such as `("192.0.2.7", 4711)`.
-            identity: who it is; None if that is not known yet.
+            identity: who it is, or a name of the password file; None if that is not known yet.
             transport: as `Context.transport` has it.
             listener_name: of the listener that it comes to.
         """
+        identity = self._known(identity)
         facts = _Facts(client_address, transport, identity, listener_name)
         if not self.policy.rules:
             return "there are no rules: everybody who proves who it is"
@@ -147,9 +158,17 @@ class Auth:
         return self.policy.decide(identity, context).allowed is True
 
     def _decide(self, identity: Any, facts: Facts) -> Decision:
-        known = identity if isinstance(identity, Identity) else None
-        # Not yet final either in a dry run, where no server has been started.
-        return self.policy.decide(known, facts, final=self.mode not in (None, "handler"))
+        return self.policy.decide(self._known(identity), facts, final=self.mode != "handler")
+
+    def _known(self, identity: Any) -> Identity | None:
+        """An identity, also of a layer that has only a name for it, or of a dry run (`explain --identity`)."""
+        if identity is None or isinstance(identity, Identity):
+            return identity
+        groups = frozenset[str]()
+        if self.mode != "handler":
+            # The preamble would have taken the place of what another layer says: this is a dry run.
+            groups = self.authenticator.groups_of(str(identity))
+        return Identity(str(identity), "named", groups)
 
     def _check_handler(self, server: BaseServer, asks: bool) -> None:
         if not asks:

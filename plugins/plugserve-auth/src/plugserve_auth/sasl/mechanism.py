@@ -1,7 +1,7 @@
 """What a SASL mechanism is on the server's side: a generator of challenges, which ends with a success or an error.
 
 A package brings one by naming its class in the entry-point group `plugserve.sasl_mechanisms`, under the name of the
-mechanism.
+mechanism in small letters.
 """
 
 from __future__ import annotations

@@ -111,6 +111,11 @@ class PasswordFile:
         size = hashlib.new(hash_name).digest_size
         return ScramKeys(salt, content.iterations, os.urandom(size), os.urandom(size), None)
 
+    def groups_of(self, name: str) -> frozenset[str]:
+        """The groups of a name; none for one that is not there."""
+        account = self._file.current().accounts.get(name)
+        return frozenset() if account is None else account.identity.groups
+
     def __repr__(self) -> str:
         return f"PasswordFile(file={str(self._file.path)!r})"
 
