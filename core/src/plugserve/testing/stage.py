@@ -241,8 +241,10 @@ class Stage:
             hooks.append(f"{hook} ({line})" if line else hook)
         # Who is refused has often said more than anybody read, and closing then resets (RFC 2525, section 2.17).
         orderly = case.dialogue.orderly and facts.get("outcome") != "rejected"
-        exact = all(pair.exact for pair in case.layers)
-        return Observation(str(case), transcript, ended, hooks, facts, orderly, exact)
+        makes_records = sum(not pair.exact for pair in case.layers)
+        return Observation(
+            str(case), transcript, ended, hooks, facts, orderly, exact=not makes_records, steady=makes_records < 2
+        )
 
 
 class _Words(NamedTuple):
