@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import signal
 import socket
 import subprocess
@@ -15,8 +14,16 @@ from typing import Any
 
 import pytest
 
-from plugserve import ProtocolHandler
-from plugserve.testing import STREAM_ENGINES, Host, Recorder, ToxicProxy, inject_accept_errors
+from plugserve import ProtocolHandler, UDPServer
+from plugserve.testing import (
+    STREAM_ENGINES,
+    Host,
+    MemoryUDPServer,
+    Recorder,
+    ToxicProxy,
+    hosted,
+    inject_accept_errors,
+)
 from plugserve.testing.drift import Watch
 
 pytest_plugins = ["pytester"]
@@ -50,27 +57,59 @@ def test_a_server_in_memory(plugserve_memory: Callable[..., Host]) -> None:
     assert client.take(5) == b"hello"
 
 
-@pytest.mark.parametrize("engine", sorted(STREAM_ENGINES.keys() - {"memory"}))
+@pytest.mark.parametrize("engine", STREAM_ENGINES)
 def test_every_engine_survives_failing_accepts(engine: str, no_drift: list[str]) -> None:
     """Those of one client are passed over, those of the host make it rest, and then it serves."""
-    with STREAM_ENGINES[engine](("127.0.0.1", 0), Echo) as server:
-        server._core_warned_of_threads = True
-        failing = inject_accept_errors(server, [errno.ECONNABORTED, errno.EMFILE, errno.EPROTO])
-        loop = threading.Thread(target=server.serve_forever, args=(3600,))
-        loop.start()
-        try:
-            with socket.create_connection(server.server_address, timeout=PATIENCE) as client:
-                client.sendall(b"still here")
-                assert client.recv(100) == b"still here"
-                # A child has this end, too: closing it would end nothing.
-                client.shutdown(socket.SHUT_RDWR)
-        finally:
-            server.shutdown(drain=PATIENCE)
-            loop.join(PATIENCE)
-    assert failing.raised == 3
+    with hosted(engine, Echo, accept_errors=[errno.ECONNABORTED, errno.EMFILE, errno.EPROTO]) as host:
+        client = host.connect()
+        client.send(b"still here")
+        client.end()
+        assert client.rest() == b"still here"
+        failing: Any = host.server.socket
+        assert failing.raised == 3
     [line] = no_drift
     assert "trying again every 100 ms" in line
     no_drift.clear()
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_a_datagram_socket_fails_too(memory: bool, no_drift: list[str]) -> None:
+    """An error that a peer caused is passed over, and the next datagram is answered."""
+    server_class = MemoryUDPServer if memory else UDPServer
+    with server_class(("127.0.0.1", 0), Echo) as server:
+        failing = inject_accept_errors(server, [OSError(errno.ECONNREFUSED, "by an earlier reply")])
+        if isinstance(server, MemoryUDPServer):
+            server.send_datagram(b"hello")
+            server.run()
+            assert [data for data, _ in server.take_replies()] == [b"hello"]
+        else:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                client.sendto(b"hello", server.server_address)
+                server.handle_request()  # the error
+                server.handle_request()
+                assert client.recv(100) == b"hello"
+    assert failing.raised == 1
+    assert no_drift == []
+
+
+def test_what_is_recorded_may_be_read_meanwhile(hook_recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server goes on recording while the test looks: it sees whole events, from the first one on."""
+    file = hook_recorder._file
+
+    class Busy:
+        """The worst moment for another event: where the one who looks has just put the file's place."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(file, name)
+
+        def seek(self, place: int) -> None:
+            file.seek(place)
+            hook_recorder.finish(client_address=("192.0.2.1", 0))
+
+    hook_recorder.process_request(client_address=("192.0.2.1", 0))
+    monkeypatch.setattr(hook_recorder, "_file", Busy())
+    assert hook_recorder.hooks[0] == "process_request"
 
 
 def _differences(leave: Callable[[], Any]) -> tuple[str, Any]:
@@ -174,9 +213,12 @@ def test_drift_is_looked_for_where_the_project_says_so(pytester: pytest.Pytester
 
 
 def test_the_plugin_loads_nothing_before_it_is_used() -> None:
-    """Whoever has plugserve installed pays nothing for it."""
+    """Beside the package itself: whoever has plugserve installed pays nothing more for it."""
     program = (
-        "import sys, plugserve.testing.pytest_plugin as p\n"
-        "assert not [m for m in sys.modules if m in ('plugserve.testing.memory', 'asyncio', 'ssl')], 'loaded'\n"
+        "import sys, pytest, plugserve\n"
+        "before = set(sys.modules)\n"
+        "import plugserve.testing.pytest_plugin\n"
+        "print(*sorted(sys.modules.keys() - before))"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.split() == ["plugserve.testing", "plugserve.testing.pytest_plugin"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -228,20 +227,10 @@ def test_clients_that_hang_up_are_no_error(engine: str, capsys: pytest.CaptureFi
 
 def test_an_error_of_accept_ends_nothing(engine: str, no_drift: list[str]) -> None:
     """The host is out of descriptors for a moment: the listener rests, and goes on."""
-    base = server_of(engine, "TCP")
-
-    class Exhausted(base):  # type: ignore[misc]  # chosen at run time
-        failed = 0
-
-        def get_request(self) -> Any:
-            if self.failed < 2:
-                self.failed += 1
-                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            return super().get_request()
-
-    with served(Exhausted(("127.0.0.1", 0), ProtocolShout)) as server:
-        assert talk(server.server_address, socket.AF_INET, b"hello") == b"HELLO"
-        assert server.failed == 2
+    with hosted(engine, ProtocolShout, accept_errors=[errno.EMFILE] * 2) as host:
+        client = host.connect()
+        client.send(b"hello")
+        assert client.take(5) == b"HELLO"
     assert len(no_drift) == 1
     no_drift.clear()
 

@@ -2,8 +2,8 @@
 
 `plugserve.testing.matrix` tries every style of handler on every engine through stacks of layers.
 `ToxicProxy` does to bytes what networks do, `inject_accept_errors` makes accept(2) fail, and `plugserve.testing.drift`
-looks for what a test left behind. The fixtures for pytest come with the distribution
-(`plugserve.testing.pytest_plugin`); nothing else here needs it.
+looks for what a test left behind. `plugserve.testing.pytest_plugin`, which pytest loads by itself, makes fixtures of
+them; nothing else here needs pytest.
 """
 
 from __future__ import annotations

@@ -57,11 +57,15 @@ def inject_accept_errors(server: BaseServer, errors: Iterable[int | BaseExceptio
         server: bound already, and not serving yet.
         errors: numbers of `errno`, or exceptions.
 
-    Returns: the server's new listener, on the same descriptor.
+    Returns: the server's listener, on the same descriptor as before.
     """
-    old = server.socket
-    listener = FailingListener(old.family, old.type, old.proto, old.detach())
-    listener.errors = [OSError(error, os.strerror(error)) if isinstance(error, int) else error for error in errors]
+    made = [OSError(error, os.strerror(error)) if isinstance(error, int) else error for error in errors]
+    old: Any = server.socket
+    if server.real_time:
+        listener = FailingListener(old.family, old.type, old.proto, old.detach())
+        server.socket = listener
+    else:
+        listener = old  # the memory engine's can fail by itself
+    listener.errors = made
     listener.raised = 0
-    server.socket = listener
     return listener

@@ -11,15 +11,13 @@ with hosted("forking", EchoHandler) as host:
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
-import struct
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import plugserve
 from plugserve.compose import server_class
@@ -27,7 +25,12 @@ from plugserve.discovery import list_entries, load
 from plugserve.errors import PlugserveError
 from plugserve.server import BaseServer
 
+from .accept_errors import inject_accept_errors
 from .memory import MemorySocket, MemoryTCPServer, MemoryUDPServer
+from .resetting import reset
+
+if TYPE_CHECKING:
+    from .toxic import ToxicProxy
 
 __all__ = ["STREAM_ENGINES", "Client", "Host", "hosted"]
 
@@ -136,16 +139,13 @@ class _KernelClient:
         return data
 
     def reset(self) -> None:
-        # A child of a forking server holds a copy of this descriptor, too, so closing it, even with SO_LINGER, would
-        # do nothing. Dissolving the association (connect(2), AF_UNSPEC) resets the connection whoever holds it.
-        unspecified = struct.pack("H14x", 0)
-        if ctypes.CDLL(None, use_errno=True).connect(self.socket.fileno(), unspecified, len(unspecified)):
-            raise OSError(ctypes.get_errno(), "connect(AF_UNSPEC)")
+        reset(self.socket)
         self.socket.close()
 
     def close(self) -> None:
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)  # for the same reason
+            # A child of a forking server holds a copy of this descriptor, too: closing it alone would do nothing.
+            self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # ended already
         self.socket.close()
@@ -211,12 +211,20 @@ class Host:
         self.server = server
         self._clients: list[Client] = []
 
-    def connect(self) -> Client:
-        """A new connection to it."""
+    def connect(self, through: ToxicProxy | None = None) -> Client:
+        """A new connection to it.
+
+        Parameters:
+            through: a proxy that stands before it.
+
+        Errors: `ValueError` for a proxy before the memory engine, which has no sockets.
+        """
         server: Any = self.server
         client: Client
         if server.real_time:
-            client = _KernelClient(server.server_address)
+            client = _KernelClient(server.server_address if through is None else through.address)
+        elif through is not None:
+            raise ValueError("the memory engine has no sockets for a proxy: take another engine")
         else:
             client = _MemoryClient(server, server.connect(("127.0.0.1", 40000 + len(self._clients))))
         self._clients.append(client)
@@ -248,6 +256,7 @@ def hosted(
     *,
     datagrams: bool = False,
     attributes: Mapping[str, Any] | None = None,
+    accept_errors: Iterable[int | BaseException] = (),
     **arguments: Any,
 ) -> Iterator[Host]:
     """Serve on loopback, port 0, or in memory, for as long as the block runs.
@@ -257,6 +266,7 @@ def hosted(
         handler: the handler class.
         datagrams: a datagram server instead of a stream server.
         attributes: class attributes of the server that are set anew: `{"urgent": "event"}`.
+        accept_errors: what the first attempts to accept fail with, as for `inject_accept_errors`.
         arguments: for the server: `plugins`, `options`, `limits` ...
 
     At the end the server is shut down, waited for and closed; requests still alive after `_PATIENCE` seconds are
@@ -267,6 +277,9 @@ def hosted(
         server_class = type(server_class.__name__, (server_class,), dict(attributes))
     with server_class(("127.0.0.1", 0), handler, **arguments) as server:
         host = Host(server)
+        errors = list(accept_errors)
+        if errors:
+            inject_accept_errors(server, errors)
         if not server.real_time:
             try:
                 yield host

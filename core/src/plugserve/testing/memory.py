@@ -379,6 +379,8 @@ class _MemoryListener:
     def __init__(self, network: MemoryNetwork) -> None:
         self.network = network
         self.waiting: deque[Any] = deque()
+        self.errors: list[BaseException] = []
+        self.raised = 0
         self._fd = next(network.numbers)
         self._address: Any = None
 
@@ -401,7 +403,7 @@ class _MemoryListener:
         return self._fd
 
     def readable(self) -> bool:
-        return bool(self.waiting)
+        return bool(self.waiting or self.errors)
 
     def writable(self) -> bool:
         return True
@@ -410,12 +412,12 @@ class _MemoryListener:
         self._fd = -1
 
     def _next(self) -> Any:
+        if self.errors:
+            self.raised += 1
+            raise self.errors.pop(0)
         if not self.waiting:
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-        item = self.waiting.popleft()
-        if isinstance(item, BaseException):
-            raise item
-        return item
+        return self.waiting.popleft()
 
     def accept(self) -> tuple[MemorySocket, Any]:
         sock: MemorySocket = self._next()
@@ -513,7 +515,7 @@ class MemoryMixIn(OnFrontMixIn, _Base):
 
     def fail_accept(self, *errors: BaseException) -> None:
         """Have the next calls of accept raise these, in order, before anything else is accepted."""
-        self.socket.waiting.extendleft(reversed(errors))
+        self.socket.errors[:0] = errors
 
     def connect(self, address: Any = ("192.0.2.1", 40000), *, capacity: int = 65536) -> MemorySocket:
         """A client's end of a new connection, waiting to be accepted.

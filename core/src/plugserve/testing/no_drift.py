@@ -5,7 +5,7 @@
 from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse
 ```
 
-Where the whole project wants it, `plugserve_drift = true` in the configuration of pytest says so, too.
+For every test of a project, `plugserve_drift = true` in its configuration of pytest does the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .drift import Watch
+from .pytest_plugin import watch_test
 
 __all__ = ["no_drift"]
 
@@ -22,7 +22,4 @@ __all__ = ["no_drift"]
 @pytest.fixture(autouse=True)
 def no_drift(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """As the fixture of the pytest plugin, for every test."""
-    with Watch() as watch:
-        yield watch.records
-    if watch.differences:
-        pytest.fail(f"left behind by {request.node.nodeid}:\n" + "\n".join(watch.differences), pytrace=False)
+    yield from watch_test(request.node.nodeid)

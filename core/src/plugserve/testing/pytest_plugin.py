@@ -1,7 +1,7 @@
 """The pytest plugin that comes with plugserve: fixtures for those who write handlers, plugins and engines.
 
-Nothing of plugserve is imported before one of them is used. None is automatic, unless the project says in its
-configuration of pytest:
+Nothing of plugserve but the package itself is imported before one of them is used. None is automatic, unless the
+project says in its configuration of pytest:
 
 ```ini
 plugserve_drift = true
@@ -31,22 +31,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("plugserve_drift", "look at every test for what it leaves behind", type="bool", default=False)
 
 
-@pytest.fixture(autouse=True)
-def _plugserve_drift(request: pytest.FixtureRequest) -> None:
-    if request.config.getini("plugserve_drift"):
-        request.getfixturevalue("no_drift")
+def pytest_configure(config: pytest.Config) -> None:
+    """Look at every test, where the project says so; where it does not, no test pays for the question."""
+    if config.getini("plugserve_drift"):
+        config.pluginmanager.import_plugin("plugserve.testing.no_drift")
 
 
 @pytest.fixture
 def no_drift(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Fails the test if it leaves a descriptor, a thread, a child, a task of asyncio or a signal handler behind, or if
     plugserve logged a warning. The value is the list of what was logged: a test that expects it clears the list."""
+    yield from watch_test(request.node.nodeid)
+
+
+def watch_test(name: str) -> Iterator[list[str]]:
+    """What the fixture `no_drift` does, of this module and of `plugserve.testing.no_drift`."""
     from .drift import Watch
 
     with Watch() as watch:
         yield watch.records
     if watch.differences:
-        pytest.fail(f"left behind by {request.node.nodeid}:\n" + "\n".join(watch.differences), pytrace=False)
+        pytest.fail(f"left behind by {name}:\n" + "\n".join(watch.differences), pytrace=False)
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def _plugserve_last() -> Iterator[ExitStack]:
 @pytest.fixture
 def plugserve_server(_plugserve_last: ExitStack) -> Iterator[Callable[..., Host]]:
     """A function that serves a handler for as long as the test runs, on a free port of 127.0.0.1:
-    `plugserve_server(Handler, engine="threading", datagrams=False, plugins=..., limits=...)`, as `hosted` does."""
+    `plugserve_server(Handler, engine="threading", plugins=..., limits=...)`, with everything that `hosted` takes."""
     from .hosting import hosted
 
     with ExitStack() as stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from typing import Any
 
@@ -27,8 +28,9 @@ class Recorder:
     @property
     def events(self) -> list[list[Any]]:
         """What was called so far."""
-        self._file.seek(0)
-        return [json.loads(line) for line in self._file.read().splitlines()]
+        # At a place of its own (pread(2)): whoever writes meanwhile, in a thread or a child, moves the file's place.
+        file = self._file.fileno()
+        return [json.loads(line) for line in os.pread(file, os.fstat(file).st_size, 0).splitlines()]
 
     @property
     def hooks(self) -> list[str]:

@@ -16,9 +16,10 @@ from __future__ import annotations
 import os
 import random
 import socket
-import struct
 import threading
 from typing import TYPE_CHECKING, Any, Literal
+
+from . import resetting
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,6 +38,7 @@ class Direction:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._changed = threading.Condition()
+        self._flows: list[_Flow] = []
         self._delay = 0.0
         self._jitter = 0.0
         self._size: int | None = None
@@ -44,7 +46,6 @@ class Direction:
         self._rate: float | None = None
         self._ends: dict[_End, int] = {}
         self._stalled_at: int | None = None
-        self._closed = False
         self.passed = 0
         """Bytes passed on so far, of all connections."""
 
@@ -53,6 +54,9 @@ class Direction:
             for name, value in changes.items():
                 setattr(self, f"_{name}", value)
             self._changed.notify_all()
+            flows = list(self._flows)
+        for flow in flows:
+            flow.end_if_due()  # its thread may be waiting for bytes that never come
 
     def delay(self, seconds: float, *, jitter: float = 0.0) -> None:
         """Hold each piece for some seconds, more or less `jitter` of them: the same ones with the same seed."""
@@ -71,7 +75,8 @@ class Direction:
         self._set(ends={**self._ends, "limit": after})
 
     def reset(self, after: int = 0) -> None:
-        """Reset the connection on both sides (tcp(7), SO_LINGER of 0) once so many bytes have been passed on."""
+        """Reset the connection on both sides once so many bytes have been passed on. (Unix sockets know no reset: there
+        it is an end.)"""
         self._set(ends={**self._ends, "reset": after})
 
     def half_close(self, after: int = 0) -> None:
@@ -87,13 +92,10 @@ class Direction:
         self._set(stalled_at=None)
 
     def heal(self) -> None:
-        """Pass everything on again as it comes."""
+        """Pass everything on again as it comes. What has ended stays ended."""
         self._set(delay=0.0, jitter=0.0, size=None, offsets=(), rate=None, ends={}, stalled_at=None)
 
     # -- for the proxy -------------------------------------------------------------------------------------------------
-
-    def _close(self) -> None:
-        self._set(closed=True)
 
     def _end_at(self, passed: int) -> _End | None:
         """What ends the connection at this position."""
@@ -101,13 +103,14 @@ class Direction:
             due = [name for name, after in self._ends.items() if after <= passed]
         return due[0] if due else None
 
-    def _next(self, passed: int, available: int) -> int:
-        """How many bytes go out next; waits while it is stalled. 0: the proxy closes."""
+    def _next(self, flow: _Flow, available: int) -> int:
+        """How many bytes go out next; waits while it is stalled. 0: something else is due."""
+        passed = flow.passed
         with self._changed:
-            while not self._closed and self._stalled_at is not None and self._stalled_at <= passed:
+            while self._stalled_at is not None and self._stalled_at <= passed:
+                if flow.link.ended or self._end_at(passed):
+                    return 0
                 self._changed.wait()
-            if self._closed:
-                return 0
             positions = [*self._offsets, *self._ends.values()]
             if self._stalled_at is not None:
                 positions.append(self._stalled_at)
@@ -119,32 +122,131 @@ class Direction:
                 pause += self._random.uniform(-self._jitter, self._jitter)
             if self._rate is not None:
                 pause += count / self._rate
-            closed = pause > 0 and self._changed.wait_for(lambda: self._closed, pause)
-            return 0 if closed else count
+            if pause > 0 and self._changed.wait_for(lambda: flow.link.ended, pause):
+                return 0
+            return count
 
     def _count(self, count: int) -> None:
         with self._changed:
             self.passed += count
 
+    def _add(self, flow: _Flow) -> None:
+        with self._changed:
+            self._flows.append(flow)
+
+    def _remove(self, flow: _Flow) -> None:
+        with self._changed:
+            self._flows.remove(flow)
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
 
 class _Link:
     """One connection through the proxy."""
 
-    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket, directions: tuple[Direction, Direction]) -> None:
         self.ends = (client, server)
+        self.ended = False
+        self.reset = False
+        self.last = threading.Barrier(2)
+        self._directions = directions
 
-    def end(self, *, reset: bool) -> None:
-        """End both sides."""
+    def end(self, *, reset: bool = False, force: bool = False) -> None:
+        """End both sides.
+
+        Parameters:
+            reset: by a reset.
+            force: although it is being reset: a thread may be waiting for a peer that does not read.
+        """
+        if self.ended and not force:
+            return
+        self.reset = self.reset or (reset and not self.ended)
+        self.ended = True
         for sock in self.ends:
             try:
-                if reset and sock.family != getattr(socket, "AF_UNIX", None):
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    # A thread that waits in recv(2) holds it open: shutdown(2) wakes that, and close(2) then resets.
+                if self.reset and _can_reset(sock):
+                    # This wakes the thread that waits for bytes, and tells the peer nothing.
                     sock.shutdown(socket.SHUT_RD)
+                    resetting.reset(sock)
                 else:
                     sock.shutdown(socket.SHUT_RDWR)
             except OSError:
+                pass  # it has gone already, or `close` can do it
+        for direction in self._directions:
+            direction._wake()
+
+    def close(self) -> None:
+        """Close both sides, when no thread uses them any more."""
+        for sock in self.ends:
+            try:
+                if self.reset and _can_reset(sock):
+                    resetting.reset(sock)
+            except OSError:
                 pass  # it has gone already
+            sock.close()
+
+
+def _can_reset(sock: socket.socket) -> bool:
+    return sock.family in (socket.AF_INET, socket.AF_INET6)
+
+
+class _Flow:
+    """One direction of one connection."""
+
+    def __init__(self, link: _Link, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
+        self.link = link
+        self.passed = 0
+        self._source = source
+        self._sink = sink
+        self._direction = direction
+        self._sink_open = True
+
+    def end_if_due(self) -> None:
+        """Do what the direction wants at this position."""
+        end = self._direction._end_at(self.passed)
+        if end == "half_close":
+            self._end_sink()
+        elif end is not None:
+            self.link.end(reset=end == "reset")
+
+    def _end_sink(self) -> None:
+        if self._sink_open and not self.link.ended:
+            self._sink_open = False
+            try:
+                self._sink.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it has gone already
+
+    def run(self) -> None:
+        """Pass bytes on until the end of the stream, or of the connection."""
+        self._direction._add(self)
+        try:
+            self._pass_on()
+        except OSError:
+            self.link.end()  # one side is gone: so is the other
+        self._direction._remove(self)
+
+    def _pass_on(self) -> None:
+        data = b""
+        while True:
+            self.end_if_due()
+            if self.link.ended:
+                return
+            if not data or not self._sink_open:
+                data = self._source.recv(_CHUNK)
+                if not data:
+                    self._end_sink()
+                    return
+                continue  # what is due may have changed meanwhile
+            count = self._direction._next(self, len(data))
+            if count:
+                self._sink.sendall(data[:count])
+                self.passed += count
+                self._direction._count(count)
+                data = data[count:]
 
 
 class ToxicProxy:
@@ -190,20 +292,21 @@ class ToxicProxy:
             except OSError:
                 return  # close() has shut the listener down
             try:
+                if self._path is None:
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a slice goes out by itself
                 server = self._connect()
             except OSError:
                 client.close()
                 continue
-            link = _Link(client, server)
+            link = _Link(client, server, (self.to_server, self.to_client))
             with self._lock:
                 if self._closed:
                     client.close()
                     server.close()
                     return
                 self._links.append(link)
-            done = threading.Barrier(2)
-            self._start(self._pump, link, client, server, self.to_server, done)
-            self._start(self._pump, link, server, client, self.to_client, done)
+            self._start(self._run, _Flow(link, client, server, self.to_server))
+            self._start(self._run, _Flow(link, server, client, self.to_client))
 
     def _connect(self) -> socket.socket:
         if isinstance(self._target, (str, bytes)):
@@ -219,48 +322,13 @@ class ToxicProxy:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    def _pump(
-        self, link: _Link, source: socket.socket, sink: socket.socket, direction: Direction, done: threading.Barrier
-    ) -> None:
-        try:
-            self._pass_on(link, source, sink, direction)
-        except OSError:
-            link.end(reset=False)  # one side is gone: so is the other
+    def _run(self, flow: _Flow) -> None:
+        flow.run()
         # The one that is last closes both: until then the other may be using them.
-        if done.wait() == 0:
-            for sock in link.ends:
-                sock.close()
+        if flow.link.last.wait() == 0:
+            flow.link.close()
             with self._lock:
-                if link in self._links:
-                    self._links.remove(link)
-
-    def _pass_on(self, link: _Link, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
-        passed = 0
-        sink_open = True
-        while True:
-            end = direction._end_at(passed)
-            if end == "half_close":
-                if sink_open:
-                    sink.shutdown(socket.SHUT_WR)
-                    sink_open = False
-            elif end is not None:
-                link.end(reset=end == "reset")
-                return
-            data = source.recv(_CHUNK)
-            if not data:
-                if sink_open:
-                    sink.shutdown(socket.SHUT_WR)
-                return
-            while data and sink_open:
-                count = direction._next(passed, len(data))
-                if not count:
-                    return
-                sink.sendall(data[:count])
-                passed += count
-                direction._count(count)
-                data = data[count:]
-                if direction._end_at(passed) is not None:
-                    break
+                self._links.remove(flow.link)
 
     def close(self) -> None:
         """End everything, and wait for it."""
@@ -269,10 +337,8 @@ class ToxicProxy:
                 return
             self._closed = True
             links = list(self._links)
-        self.to_server._close()
-        self.to_client._close()
         for link in links:
-            link.end(reset=False)
+            link.end(force=True)
         try:
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
