@@ -55,6 +55,7 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("engine", "asyncio"): "plugserve-asyncio",
     ("engine", "uvloop"): "plugserve-asyncio",
     ("plugin", "log"): "plugserve-log",
+    ("plugin", "proxy-protocol"): "plugserve-proxy-protocol",
     ("plugin", "tls"): "plugserve-tls",
 }
 """Which of this project's distributions brings what, to say what to install.
