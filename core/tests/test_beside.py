@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from plugserve import CoroutineHandler, ProtocolHandler
+from plugserve import BaseRequestHandler, Connection, CoroutineHandler, ProtocolHandler, hookimpl
 from plugserve.testing import STREAM_ENGINES, hosted
 
 PATIENCE = 60
@@ -148,3 +148,32 @@ def test_a_paused_protocol_receives_nothing_until_it_resumes(engine: str) -> Non
         assert client.recv(10) == b"b;"
         seen[-1].resume()
         seen[1].resume()
+
+
+@pytest.mark.parametrize("engine", sorted(STREAM_ENGINES))
+@pytest.mark.parametrize("handler", ["classic", "coroutine", "protocol"])
+def test_a_vote_may_be_worked_out_beside_before_anything_was_read(engine: str, handler: str) -> None:
+    """As by a plugin that asks a store, where no layer stands."""
+
+    class Asks:
+        @hookimpl
+        async def authorize(self, connection: Connection) -> bool:
+            return bool(await connection.offload(lambda: True))
+
+    class Classic(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(self.request.recv(5))
+
+    class Awaiting(CoroutineHandler):
+        async def handle(self) -> None:
+            self.connection.write(await self.connection.read(5))
+
+    class Protocol(ProtocolHandler):
+        def receive(self, data: bytes) -> bytes:
+            return data
+
+    chosen: Any = {"classic": Classic, "coroutine": Awaiting, "protocol": Protocol}[handler]
+    with hosted(engine, chosen, plugins=[Asks()]) as host:
+        client = host.connect()
+        client.send(b"hello")
+        assert client.take(5) == b"hello"

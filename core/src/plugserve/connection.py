@@ -876,10 +876,10 @@ class Connection:
 
         Returns what it returns; raises what it raises.
         """
-        assert self.channel is not None, "there is I/O between accept and close only"
+        channel = self.open_channel()  # a voter may be the first to ask for anything
         if self._abort is not None:
             self._raise_abort()
-        if self.channel.blocking:
+        if channel.blocking:
             return function(*arguments)
         self.offloaded = None
         self.server._core_offload(self, function, arguments)

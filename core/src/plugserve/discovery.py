@@ -54,6 +54,7 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("plugin", "auth"): "plugserve-auth",
     ("engine", "asyncio"): "plugserve-asyncio",
     ("engine", "uvloop"): "plugserve-asyncio",
+    ("plugin", "limits"): "plugserve-limits",
     ("plugin", "log"): "plugserve-log",
     ("plugin", "proxy-protocol"): "plugserve-proxy-protocol",
     ("plugin", "tls"): "plugserve-tls",

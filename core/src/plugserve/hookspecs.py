@@ -125,12 +125,13 @@ def open_connection(connection: Connection, context: Context) -> Awaitable[None]
 
 
 @_spec("vote", may_be_async=True)
-def authorize(server: BaseServer, request: Any, client_address: Any, context: Context) -> Any:
+def authorize(server: BaseServer, request: Any, client_address: Any, context: Context, connection: Connection) -> Any:
     """Decide with everything known: the real client address and the identity.
 
     When: after all layers, on the server's own loop. May be `async def`, then awaited under the layers' deadline.
     Connection: open, transforms in place.
-    Parameters: `server`; `request`; `client_address`, the real one; `context`, with `identity` and `tls`.
+    Parameters: `server`; `request`; `client_address`, the real one; `context`, with `identity` and `tls`; `connection`,
+        for `await connection.offload(...)` of what asks somebody else. What it has to read belongs into a layer.
     Returns: `False` denies; `None` abstains; `True` agrees.
     Raises: `RequestRejected` denies with its own reason; any other exception denies and is reported against the plugin.
     Order: as configured; the first denial ends the vote.

@@ -140,9 +140,7 @@ def _parse_v2(data: bytes) -> ProxyHeader:
         # UNSPEC: the client is not told, and the connection's own endpoints hold.
         return ProxyHeader(2, local=True, tlvs=_tlvs(data, 0) if not family else ())
     if family not in _LENGTHS or transport not in (_STREAM, _DGRAM):
-        raise ProtocolError(
-            f"a PROXY header has the address family {family} and transport {transport}, unknown ones"
-        )
+        raise ProtocolError(f"a PROXY header has the address family {family} and transport {transport}, unknown ones")
     size = _LENGTHS[family]
     if len(body) < size:
         raise ProtocolError(f"a PROXY header has {len(body)} bytes for addresses that take {size}")
