@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from plugserve import (
     ThreadingUDPServer,
     hookimpl,
 )
+from plugserve.connection import SLEEP
 from plugserve.testing import MemoryUDPServer
 from plugserve.testing.hosting import DATAGRAM_ENGINES
 
@@ -195,6 +197,105 @@ def test_who_is_denied_has_no_session() -> None:
     assert [entry[0] for entry in watch.seen if entry[1] == stranger] == ["verify", "rejected"] * 2
 
 
+def test_who_is_denied_costs_nobody_a_session() -> None:
+    """The vote comes before anybody has to go."""
+    with memory(sessions=1, plugins=[Watch()]) as server:
+        assert send(server, (b"a", A), (b"x", ("203.0.113.9", 9)), (b"b", A)) == [(b"1 a", A), (b"2 b", A)]
+
+
+def test_who_is_being_answered_keeps_its_session() -> None:
+    """If that holds for all, a newcomer is refused."""
+
+    class Works(CoroutineHandler):
+        async def handle(self) -> None:
+            self.connection.write(await self.connection.read())
+            await self.connection.sleep(5)
+
+    watch = Watch()
+    with memory(Works, sessions=2, plugins=[watch]) as server:
+        assert send(server, (b"a", A), (b"b", B), (b"c", C)) == [(b"a", A), (b"b", B)]
+        assert watch.seen[-1] == ("rejected", C, "2 sessions, and none that has to go")
+        server.advance(5)
+        assert send(server, (b"c", C)) == [(b"c", C)]
+
+
+def test_a_newcomer_waits_until_who_has_to_go_has_gone() -> None:
+    """A handler that gives something back at its end counts while it does, and the newcomer loses nothing by that."""
+    alive = [0, 0]
+
+    class Gate:
+        """Holds up who comes, until it is opened; not by the connection, all of whose calls fail by then."""
+
+        held: Any = None
+        is_open = False
+
+        @types.coroutine
+        def pass_through(self, connection: Any) -> Iterator[int]:
+            self.held = connection
+            while not self.is_open:
+                yield SLEEP
+
+    class Lingers(CoroutineHandler):
+        async def handle(self) -> None:
+            alive[0] += 1
+            alive[1] = max(alive)
+            try:
+                while data := await self.connection.read():
+                    self.connection.write(data)
+            finally:
+                await gate.pass_through(self.connection)
+                alive[0] -= 1
+
+    gate = Gate()
+    with memory(Lingers, sessions=1) as server:
+        assert send(server, (b"a", A)) == [(b"a", A)]
+        assert send(server, (b"b", B), (b"c", B), (b"nobody else has to go", C)) == []
+        gate.is_open = True
+        server._core_resume_soon(gate.held)
+        server.run()
+        assert server.take_replies() == [(b"b", B), (b"c", B)]
+    assert alive == [0, 1]
+
+
+def test_a_handler_s_own_timers_do_not_keep_a_session() -> None:
+    """What counts is the peer, to the second."""
+
+    class Ticks(ProtocolHandler):
+        def receive(self, data: bytes) -> None:
+            self.set_timer(1)
+
+        def timer_expired(self) -> bytes:
+            self.set_timer(1)
+            return b"tick"
+
+    with memory(Ticks, idle=10) as server:
+        send(server, (b"a", A))
+        server.advance(9.9)
+        assert len(server.take_replies()) == 9
+        assert server.requests()
+        server.advance(0.2)
+        assert not server.requests()
+
+
+def test_the_limits_of_streams_end_no_session() -> None:
+    """A peer may be silent for as long as `session_idle` says."""
+    limits = Limits(first_byte=1, idle=1, minimum_rate=1000, rate_grace=1, reply_ratio=None)
+    with memory(idle=100, limits=limits) as server:
+        assert send(server, (b"a", A)) == [(b"1 a", A)]
+        server.advance(99)
+        assert send(server, (b"b", A)) == [(b"2 b", A)]
+
+
+def test_the_table_shows_sessions() -> None:
+    """With what they have received and sent, and for how long they wait."""
+    with memory() as server:
+        send(server, (b"a", A), (b"b", A), (b"c", B))
+        server.advance(7)
+        assert [
+            (row.client_address, row.state, row.age, row.idle, row.bytes_in, row.bytes_out) for row in server.requests()
+        ] == [(A, "handling", 7, 7, 2, 6), (B, "handling", 7, 7, 1, 3)]
+
+
 def test_no_more_is_sent_than_the_peer_has_sent_until_it_has_proved_to_be_real(no_drift: list[str]) -> None:
     """Over the whole session; the handler says when."""
 
@@ -255,6 +356,10 @@ def test_what_a_handler_does_not_take_is_dropped_beyond_a_bound() -> None:
         send(server, *((b"%d" % number, A) for number in range(200)))
         server.advance(11)
         assert server.take_replies() == [(b"%d" % number, A) for number in range(1, 65)]
+    with memory(Slow) as server:
+        send(server, *((b"%04d" % number * 1000, A) for number in range(50)))
+        server.advance(11)
+        assert len(server.take_replies()) == 65536 // 4000 + 1
 
 
 def test_a_handler_that_fails_takes_only_its_own_session_along(capfd: pytest.CaptureFixture[str]) -> None:
@@ -344,6 +449,122 @@ def test_unix_peers_have_sessions_by_their_paths(tmp_path: Path) -> None:
         finally:
             server.shutdown(drain=0)
             loop.join(PATIENCE)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="waits for a platform with Unix sockets")
+@pytest.mark.parametrize("sessions", [None, 10])
+def test_a_unix_peer_without_a_path_is_served_without_a_reply(sessions: int | None, tmp_path: Path) -> None:
+    """Nobody can be told; that is no error."""
+    from plugserve import MultiplexingUnixDatagramServer
+
+    watch = Unnamed()
+    made = type("Server", (MultiplexingUnixDatagramServer,), {"sessions": sessions})
+    with made(str(tmp_path / "s"), Counts, plugins=[watch]) as server:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.sendto(b"nobody", server.server_address)
+        server.handle_request()
+    assert watch.outcomes == ["ok"]
+
+
+class Unnamed:
+    """Like `Watch`, for clients without an address."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[str] = []
+
+    @hookimpl
+    def connection_closed(self, context: Context) -> None:
+        self.outcomes.append(context.outcome)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="waits for a platform with Unix sockets")
+def test_a_unix_peer_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
+    """What there is no room for is lost, where unix(7) lets a sender wait for ever; others are heard meanwhile."""
+    from plugserve import MultiplexingUnixDatagramServer
+
+    class Floods(ProtocolHandler):
+        def receive(self, data: bytes) -> bytes:
+            for _ in range(5000 if data == b"flood" else 0):
+                self.send(b"x" * 1000)
+            if data == b"hello":
+                heard.set()
+            return data
+
+    heard = threading.Event()
+    made = type("Server", (MultiplexingUnixDatagramServer,), {"sessions": 10})
+    with made(str(tmp_path / "s"), Floods) as server:
+        loop = threading.Thread(target=server.serve_forever, args=(3600,))
+        loop.start()
+        try:
+            with (
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf,
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client,
+            ):
+                for name, sock in (("deaf", deaf), ("client", client)):
+                    sock.settimeout(PATIENCE)
+                    sock.bind(str(tmp_path / name))
+                    sock.connect(server.server_address)
+                deaf.send(b"flood")
+                client.send(b"hello")
+                assert heard.wait(PATIENCE)
+        finally:
+            server.shutdown(drain=PATIENCE)
+            loop.join(PATIENCE)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_handler_may_speak_to_somebody_else_meanwhile(engine: str) -> None:
+    """As any handler: it opens a connection, and waits for it, while its peer sends on."""
+
+    class Asks(CoroutineHandler):
+        async def handle(self) -> None:
+            data = await self.connection.read()
+            other = await self.connection.connect(stream.getsockname())
+            other.write(data)
+            self.connection.write(await other.read())
+            while data := await self.connection.read():
+                self.connection.write(data)
+
+    def shout() -> None:
+        with stream.accept()[0] as sock:
+            data = sock.recv(100)
+            go_on.wait(PATIENCE)
+            sock.sendall(data.upper())
+
+    go_on = threading.Event()
+    made = type("Server", (DATAGRAM_ENGINES[engine],), {"sessions": 10})
+    with socket.create_server(("127.0.0.1", 0)) as stream, made(("127.0.0.1", 0), Asks, limits=NO_RATIO) as server:
+        stream.settimeout(PATIENCE)
+        threads = [threading.Thread(target=shout), threading.Thread(target=server.serve_forever, args=(3600,))]
+        for thread in threads:
+            thread.start()
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                client.connect(server.server_address)
+                client.send(b"a")
+                client.send(b"b")
+                go_on.set()
+                assert [client.recv(100), client.recv(100)] == [b"A", b"b"]
+        finally:
+            server.shutdown(drain=PATIENCE)
+            for thread in threads:
+                thread.join(PATIENCE)
+
+
+def test_handle_request_handles_one_datagram() -> None:
+    """Of a session: it does not wait for its end."""
+    made = type("Server", (DATAGRAM_ENGINES["multiplexing"],), {"sessions": 2})
+    with (
+        made(("127.0.0.1", 0), Counts, limits=NO_RATIO) as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+    ):
+        client.settimeout(PATIENCE)
+        client.connect(server.server_address)
+        for number in (b"1", b"2"):
+            client.send(b"x")
+            server.handle_request()
+            assert client.recv(10) == number + b" x"
 
 
 def _server(base: Any, handler: Any = Counts, **attributes: Any) -> Callable[[], Any]:

@@ -243,6 +243,8 @@ class DatagramChannel(Channel):
         if self._reply:
             reply = self._reply[0] if len(self._reply) == 1 else b"".join(self._reply)
             self._reply = []
+            if not self.client_address:
+                return  # unix(7): its sender has not bound its socket, so nobody can be told
             if self.most is not None and len(reply) > self.most:
                 from .datagrams import check_reply
 

@@ -984,7 +984,8 @@ class Connection:
 
     def confirm_peer(self) -> None:
         """The source of this datagram is known to be real, by a cookie that it sent back or the like: replies may be of
-        any size from now on. A request with an identity needs no word."""
+        any size from now on, and in a session no flood of forged sources takes its place. A request with an identity
+        needs no word."""
         if isinstance(self.channel, DatagramChannel):
             self.channel.confirm()
 

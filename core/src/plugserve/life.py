@@ -70,6 +70,8 @@ async def live(c: Connection) -> BaseException | None:
     hooks, facts = c.hooks, c.server._core_handler
     reason, escaping = admit(c)
     crowded = c.rejected_by == "limits"
+    if reason is None and c.server._core_sessions is not None:
+        reason = await c.server._core_sessions.seat(c)
     if reason is None and (hooks.open_connection or hooks.authorize):
         reason = await open_up(c)
     if c.server._core_urgent is not None and reason is None:

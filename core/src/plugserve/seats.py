@@ -1,33 +1,37 @@
-"""Who has a session, and who has to go for a newcomer: the rule alone, without any I/O.
+"""Who has one of a bounded number of places, and who has to go for a newcomer: the rule alone, without any I/O.
 
-A source address is a claim, so a flood of forged ones must not cost the others their sessions. There are never more
-than the cap, and who has to go is decided as in a segmented LRU cache (Karedla, Love and Wherry, "Caching strategies to
-improve disk system performance", 1994):
+It is for peers whose address is a claim that nobody has checked, so a flood of forged ones must not cost the others
+their places. Three ranks, as in a segmented LRU cache (Karedla, Love and Wherry, "Caching strategies to improve disk
+system performance", 1994):
 
-1. A session is *new* until its peer has answered an answer: it sent another datagram after it was sent one. It is
-   *proved* once its handler or a layer knows who it is; it is *known* in between.
-2. Only a new session has to go, and only one that waits for its peer: of the network with the most new ones that which
-   has waited for longest. If there is none, the newcomer is refused.
-3. No more than three quarters are known or proved. What is too many becomes new again: the longest idle, known ones
-   first. So whoever takes the trouble to answer from many addresses cannot lock everybody else out.
+1. *New* is who has been heard once, or never answered. *Known* is who was heard again after an answer, which a forger
+   can only pretend to by sending twice. *Proved* is of whom the server knows who it is.
+2. Only a new one has to go: of the network with the most new ones that which has been silent for longest. So whoever
+   comes with many addresses of one network takes places from itself.
+3. A quarter of the places, one at least, is never kept by the known and the proved. When there is one too many of them,
+   one becomes new again, the known before the proved, chosen as under 2. So whoever takes the trouble to become known
+   under many addresses locks nobody out.
 
-Everything takes a time that does not depend on how many there are.
+Each step costs the same however many places there are.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from itertools import chain, islice
 from typing import Any, Final
 
 __all__ = ["Seats"]
 
 _MOST_LOOKED_AT: Final = 16
-"""Sessions that are looked at to find one that has to go: under a flood each newcomer costs no more than that."""
+"""Of the network with the most new ones, and again of all: under a flood each newcomer costs no more than that."""
+
+_NEW, _KNOWN, _PROVED = 0, 1, 2
 
 
 class _Seat:
-    """One session's place."""
+    """One place that is taken."""
 
     __slots__ = ("item", "key", "network", "rank")
 
@@ -35,118 +39,138 @@ class _Seat:
         self.key = key
         self.network = network
         self.item = item
-        self.rank = 0
+        self.rank = _NEW
 
 
-_NEW, _KNOWN, _PROVED = 0, 1, 2
+_Line = OrderedDict[Hashable, _Seat]
+"""Places in the order in which their peers were last heard, the longest silent first. One that sinks to a lower rank
+comes last there, as in that cache, so that its peer has time to be heard."""
+
+
+class _Rank:
+    """The places of one rank, so ordered that the one to go is known at once."""
+
+    def __init__(self) -> None:
+        self.all: _Line = OrderedDict()
+        self._networks: dict[Hashable, _Line] = {}
+        # The networks by their number of places; of equals the longest silent first.
+        self._by_size: dict[int, OrderedDict[Hashable, None]] = {}
+        self._largest = 0
+
+    def enter(self, seat: _Seat) -> None:
+        """It is of this rank now, and was heard last."""
+        self.all[seat.key] = seat
+        line = self._networks.setdefault(seat.network, OrderedDict())
+        line[seat.key] = seat
+        self._resize(seat.network, len(line) - 1, len(line))
+
+    def leave(self, seat: _Seat) -> None:
+        """It is not any more."""
+        del self.all[seat.key]
+        line = self._networks[seat.network]
+        del line[seat.key]
+        self._resize(seat.network, len(line) + 1, len(line))
+        if not line:
+            del self._networks[seat.network]
+
+    def of_largest(self) -> Iterator[_Seat]:
+        """Those of the network with the most."""
+        if self._largest:
+            yield from self._networks[next(iter(self._by_size[self._largest]))].values()
+
+    def _resize(self, network: Hashable, before: int, now: int) -> None:
+        if before:
+            equals = self._by_size[before]
+            del equals[network]
+            if not equals:
+                del self._by_size[before]
+        if now:
+            self._by_size.setdefault(now, OrderedDict())[network] = None
+        # One step up or down: where the only largest one shrinks, it is still the largest.
+        if now > self._largest or (before == self._largest and before not in self._by_size):
+            self._largest = now
 
 
 class Seats:
-    """Who has a session.
+    """The places, and who has them.
 
     Parameters:
-        most: how many there may be.
+        most: how many there are.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.kept = max(1, most * 3 // 4)
-        """How many may be safe from newcomers."""
-        self._seats: dict[Hashable, _Seat] = {}
-        # Each in the order in which their peers were last heard.
-        self._ranks: tuple[OrderedDict[Hashable, _Seat], ...] = (OrderedDict(), OrderedDict(), OrderedDict())
-        self._networks: dict[Hashable, OrderedDict[Hashable, _Seat]] = {}
-        # The networks by how many new sessions they have, so that the one with the most is known at once.
-        self._by_count: dict[int, OrderedDict[Hashable, None]] = {}
-        self._largest = 0
+        self.kept = most * 3 // 4
+        """How many of them are safe from newcomers at the most."""
+        self._seats: _Line = OrderedDict()
+        self._ranks = (_Rank(), _Rank(), _Rank())
 
     def __len__(self) -> int:
         return len(self._seats)
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._seats
+
     def items(self) -> list[Any]:
-        """All sessions."""
+        """All that were given with the keys, the longest silent first."""
         return [seat.item for seat in self._seats.values()]
 
-    def find(self, key: Hashable) -> Any:
-        """The session of a peer; None if it has none."""
-        seat = self._seats.get(key)
-        return None if seat is None else seat.item
+    def longest_silent(self) -> Any:
+        """The item whose peer has been silent for longest; None if there is none."""
+        for seat in self._seats.values():
+            return seat.item
+        return None
 
     def rank_of(self, key: Hashable) -> str:
-        """`new`, `known` or `proved`."""
+        """`"new"`, `"known"` or `"proved"`."""
         return ("new", "known", "proved")[self._seats[key].rank]
 
     def add(self, key: Hashable, network: Hashable, item: Any) -> None:
-        """A new one. There must be room."""
-        assert len(self._seats) < self.most, "there is no room"
-        seat = self._seats[key] = _Seat(key, network, item)
-        self._enter(seat)
-
-    def heard(self, key: Hashable, *, answered: bool, proved: bool = False) -> None:
-        """Its peer has sent another datagram.
+        """Give a place to somebody who has none. One must be free.
 
         Parameters:
-            answered: whether it had been sent one before.
-            proved: whether it is known who it is.
+            key: who it is.
+            network: those of one network are weighed against each other first.
+            item: what `weakest` shall give.
+        """
+        assert len(self._seats) < self.most, "a place is free"
+        assert key not in self._seats, "it has none"
+        seat = self._seats[key] = _Seat(key, network, item)
+        self._ranks[_NEW].enter(seat)
+
+    def heard(self, key: Hashable, *, answered: bool, proved: bool) -> None:
+        """Its peer has sent something.
+
+        Parameters:
+            key: who it is.
+            answered: whether it had been sent anything before.
+            proved: whether the server knows who it is.
         """
         seat = self._seats[key]
-        rank = _PROVED if proved else max(seat.rank, _KNOWN) if answered else seat.rank
-        if rank == seat.rank != _NEW:
-            self._ranks[rank].move_to_end(key)
-            return
-        self._leave(seat)
-        seat.rank = rank
-        self._enter(seat)
-        if rank != _NEW and len(self._ranks[_KNOWN]) + len(self._ranks[_PROVED]) > self.kept:
-            oldest = next(iter((self._ranks[_KNOWN] or self._ranks[_PROVED]).values()))
-            self._leave(oldest)
-            oldest.rank = _NEW
-            self._enter(oldest)
+        self._seats.move_to_end(key)
+        self._move(seat, _PROVED if proved else max(seat.rank, _KNOWN) if answered else seat.rank)
+        known, safe = self._ranks[_KNOWN], self._ranks[_PROVED]
+        if seat.rank != _NEW and len(known.all) + len(safe.all) > self.kept:
+            self._move(next((known if known.all else safe).of_largest()), _NEW)
 
     def remove(self, key: Hashable) -> None:
-        """It has ended."""
-        self._leave(self._seats.pop(key))
+        """It has gone."""
+        seat = self._seats.pop(key)
+        self._ranks[seat.rank].leave(seat)
 
-    def weakest(self, waits: Callable[[Any], bool]) -> Hashable:
-        """Who has to go for a newcomer; None if nobody.
+    def weakest(self, may_go: Callable[[Any], bool]) -> Any:
+        """The item that has to go for a newcomer; None if no place is to be had.
 
         Parameters:
-            waits: says of a session whether it does nothing but wait for its peer.
+            may_go: says of an item whether it may go just now. It is asked a bounded number of times.
         """
-        if not self._ranks[_NEW]:
-            return None
-        largest = next(iter(self._by_count[self._largest]))
-        for seats in (self._networks[largest], self._ranks[_NEW]):
-            for _, seat in zip(range(_MOST_LOOKED_AT), seats.values(), strict=False):
-                if waits(seat.item):
-                    return seat.key
+        new = self._ranks[_NEW]
+        for seat in chain(islice(new.of_largest(), _MOST_LOOKED_AT), islice(new.all.values(), _MOST_LOOKED_AT)):
+            if may_go(seat.item):
+                return seat.item
         return None
 
-    def _enter(self, seat: _Seat) -> None:
-        self._ranks[seat.rank][seat.key] = seat
-        if seat.rank == _NEW:
-            of_network = self._networks.setdefault(seat.network, OrderedDict())
-            of_network[seat.key] = seat
-            self._count(seat.network, len(of_network) - 1, len(of_network))
-
-    def _leave(self, seat: _Seat) -> None:
-        del self._ranks[seat.rank][seat.key]
-        if seat.rank == _NEW:
-            of_network = self._networks[seat.network]
-            del of_network[seat.key]
-            self._count(seat.network, len(of_network) + 1, len(of_network))
-            if not of_network:
-                del self._networks[seat.network]
-
-    def _count(self, network: Hashable, before: int, now: int) -> None:
-        """A network has one more or one less."""
-        if before:
-            equals = self._by_count[before]
-            del equals[network]
-            if not equals:
-                del self._by_count[before]
-        if now:
-            # Of equals the one that has had as many for longest comes first.
-            self._by_count.setdefault(now, OrderedDict())[network] = None
-        if now > self._largest or (before == self._largest and before not in self._by_count):
-            self._largest = now
+    def _move(self, seat: _Seat, rank: int) -> None:
+        self._ranks[seat.rank].leave(seat)
+        seat.rank = rank
+        self._ranks[rank].enter(seat)

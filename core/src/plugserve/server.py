@@ -466,8 +466,6 @@ class BaseServer:
             for c in list(self._core_requests.values()):
                 if not c.draining:
                     self._core_say_goodbye(c, deadline)
-            if self._core_sessions is not None:
-                self._core_sessions.end_all(front)
 
     def _core_say_goodbye(self, c: Connection, deadline: float) -> None:
         """Ask one request to come to its end."""
@@ -483,6 +481,8 @@ class BaseServer:
                 if ends_the_loop(exception):
                     raise
                 report(f"{self.handler_name}.goodbye", exception)
+        if self._core_sessions is not None:
+            self._core_sessions.end(c)
 
     def _core_serve_backlog(self, front: Front) -> None:
         """Accept what the kernel had accepted already: those clients were promised an answer."""

@@ -1,11 +1,10 @@
 """Sessions: one handler for all datagrams of a peer.
 
 A server of datagrams that says `sessions = 1000` keeps, for each client address, one request with one handler; later
-datagrams from that address are given to it. Its life is that of any request (`life.py`): it waits in the table of a
-front for its peer, and whoever receives resumes it, since it has no descriptor of its own. So it needs an engine that
-handles on its loop; a thread for each address that somebody claims to have would be an invitation.
-
-Who keeps a session when there are as many as may be is decided in `seats.py`.
+datagrams from that address are given to it. Its life is that of any request (`life.py`) with one step more: once it is
+admitted, it takes a place, of which there are so many; who has to go for it when none is free says `seats.py`. It waits
+in the table of a front for its peer, and whoever receives resumes it, since it has no descriptor of its own. So it
+needs an engine that handles on its loop; a thread for each address that somebody claims to have would be an invitation.
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from functools import cached_property, partial
+from math import inf
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from .channel import DatagramChannel
-from .connection import READ, Connection
+from .channel import DONTWAIT, DatagramChannel
+from .connection import ARRIVED, CLOSED, READ, Connection
 from .datagrams import reply_refused
 from .errors import Aborted, ConfigurationError
 from .faults import report
-from .hooks import observe
 from .life import live
 from .seats import Seats
 from .table import peer_key
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["SessionChannel", "Sessions", "check_handler", "check_options", "make_sessions"]
 
 _MOST_WAITING: Final = 64
-"""Datagrams that wait for one session's handler; further ones are dropped, as the kernel drops those that nobody
-receives. As many as are received in one turn at the most."""
-_SWEEPS: Final = 4
-"""How often the idle ones are looked for, in one idle time."""
+"""Datagrams that wait for one session's handler; with more, or with more than `Limits.high_water` bytes, further ones
+are dropped, as the kernel drops those that nobody receives."""
+_SOON: Final = 0.001
+"""Seconds that are waited at least, so that what a clock rounds does not make the loop turn in vain."""
 
 
 def check_options(most: int, idle: float) -> None:
@@ -46,7 +46,7 @@ def check_options(most: int, idle: float) -> None:
     """
     if most < 1:
         raise ConfigurationError(f"sessions is {most!r}: give 1 or more, or leave it out", option="sessions")
-    if not 0 < idle < float("inf"):
+    if not 0 < idle < inf:
         raise ConfigurationError(f"session_idle is {idle!r}: give seconds above 0", option="session_idle")
 
 
@@ -82,7 +82,7 @@ class SessionChannel(DatagramChannel):
 
     Parameters:
         connection: whose.
-        sock: the first datagram's.
+        key: who the peer is.
         ratio: bytes that the peer may be sent, as a multiple of those that it has sent; None: any number.
     """
 
@@ -90,20 +90,24 @@ class SessionChannel(DatagramChannel):
         "_arrived",
         "_connection",
         "_ratio",
-        "_sent",
+        "_unread",
         "answered",
         "ended",
+        "key",
         "proved",
-        "seat",
-        "seen",
+        "seated",
+        "until",
         "withheld",
     )
 
-    def __init__(self, connection: Connection, sock: Any, ratio: float | None) -> None:
-        super().__init__(b"", sock, connection.client_address, None if ratio is None else 0)
+    def __init__(self, connection: Connection, key: Hashable, ratio: float | None) -> None:
+        super().__init__(b"", connection.request[1], connection.client_address, None if ratio is None else 0)
         self._connection: Connection | None = connection
         self._ratio = ratio
+        self.key = key
         self._arrived: deque[tuple[bytes, Any]] = deque()
+        self._unread = 0
+        """Bytes in it."""
         self.ended = False
         """Whether nothing more comes."""
         self.answered = False
@@ -112,17 +116,19 @@ class SessionChannel(DatagramChannel):
         """Whether it is known that the peer is where it says it is."""
         self.withheld: str | None = None
         """Why something was not sent."""
-        self.seat: Hashable = None
-        """Its key while it has one."""
-        self.seen = 0.0
-        """When the peer was last heard."""
+        self.seated = False
+        """Whether it has a place."""
+        self.until = inf
+        """When its peer has been silent for too long; after that, when its handler has had the time to end."""
 
     # -- the side of whoever receives ----------------------------------------------------------------------------------
 
     def put(self, packet: bytes, sock: Any) -> None:
         """The peer has sent this. With too much waiting it is dropped."""
-        if len(self._arrived) < _MOST_WAITING:
+        c = self._connection
+        if c is not None and len(self._arrived) < _MOST_WAITING and self._unread <= c.limits.high_water:
             self._arrived.append((packet, sock))
+            self._unread += len(packet)
             if self.most is not None and self._ratio is not None:
                 self.most += int(self._ratio * len(packet))
 
@@ -146,6 +152,7 @@ class SessionChannel(DatagramChannel):
             return b"" if self.ended else None
         packet, self.socket = self._arrived.popleft()
         self.size = len(packet)
+        self._unread -= len(packet)
         return packet
 
     def send(self, data: bytes | memoryview) -> int:
@@ -162,10 +169,12 @@ class SessionChannel(DatagramChannel):
             else:
                 self.most -= size
         self.answered = True
-        try:
-            self.socket.sendto(data, self.client_address)
-        except OSError:
-            pass  # nobody can be told
+        if self.client_address:
+            try:
+                # What there is no room for is lost, as datagrams are: nobody is held up by a peer that takes none.
+                self.socket.sendto(data, DONTWAIT, self.client_address)
+            except OSError:
+                pass  # nobody can be told
         return size
 
     def confirm(self) -> None:
@@ -173,9 +182,13 @@ class SessionChannel(DatagramChannel):
         self.proved = True
 
     def end_output(self) -> None:
-        c, self._connection = self._connection, None
+        c = self._connection
         if self.withheld is not None and c is not None and c.outcome == "ok":
             c.outcome, c.reason = "error", self.withheld
+
+    def release(self) -> None:
+        """Its life has ended: the cycle goes, for the collector to have nothing to find."""
+        self._connection = None
 
     def fileno(self) -> int:
         """There is none: whoever receives its datagrams resumes the life."""
@@ -183,7 +196,7 @@ class SessionChannel(DatagramChannel):
 
 
 class Sessions:
-    """All sessions of one server, on one front.
+    """All sessions of one server.
 
     Parameters:
         server: whose.
@@ -192,127 +205,187 @@ class Sessions:
     """
 
     def __init__(self, server: BaseServer, most: int, idle: float) -> None:
-        self.server = server
-        self.seats = Seats(most)
+        self._server = server
         self._idle = float(idle)
-        self._leaving: dict[int, Connection] = {}
-        """Those that have lost their seats, and whose lives have not ended yet: they count."""
-        self._sweeper: Front | None = None
+        self._lock = Lock()
+        self._seats = Seats(most)
+        self._by_peer: dict[Hashable, Connection] = {}
+        """Whom a datagram is for: those with a place, and those on their way to one."""
+        self._leaving: dict[int, Connection | None] = {}
+        """Whoever has lost the place and has not ended yet, by its id, and who gets the place then."""
+        self._ending: deque[Connection] = deque()
+        """Who has been told to end, in that order."""
+        self._watching: Front | None = None
+        """Who looks for silent peers."""
 
     @cached_property
     def _limits(self) -> Limits:
         # A session has an idle time of its own, and ends by it without a fault.
-        return self.server._core_limits.but(first_byte=None, idle=None, minimum_rate=None)
+        return self._server._core_limits.but(first_byte=None, idle=None, minimum_rate=None)
 
-    def end_all(self, front: Front) -> None:
-        """Nothing more is received: let all come to their ends."""
-        for c in self.seats.items():
-            self._end(front, c)
-
-    def _end(self, front: Front, c: Connection) -> None:
-        self._unseat(c)
-        _channel_of(c).end_input()
-        self._resume(front, c)
+    # -- datagrams -----------------------------------------------------------------------------------------------------
 
     def take(self, front: Front, request: Any, client_address: Any) -> None:
         """A datagram has come: it goes to its session, or begins one."""
         packet, sock = request
-        c: Connection | None = self.seats.find(client_address) if client_address else None
+        # Who handles one request does not wait for the end of a session.
+        front.last = None
+        self._watch(front)
+        with self._lock:
+            c = self._by_peer.get(client_address) if client_address else None
+            if c is not None:
+                self._note(c)
         if c is None:
             self._begin(front, request, client_address)
-            return
-        channel = _channel_of(c)
-        self.seats.heard(client_address, answered=channel.answered, proved=channel.proved or c.identity is not None)
-        channel.seen = front.now
-        if packet:  # an empty one is a sign of life and no more, since an empty read means the end
-            channel.put(packet, sock)
-            self._resume(front, c)
+        elif packet:
+            # An empty one is a sign of life and no more, since an empty read means the end.
+            _channel(c).put(packet, sock)
+            if c.front is not front:
+                self._server._core_resume_soon(c)
+            elif c.parked and c.operation == READ:
+                front.advance(c)
+
+    def _note(self, c: Connection) -> None:
+        """Its peer has been heard. Under the lock."""
+        channel = _channel(c)
+        channel.until = self._server.clock() + self._idle
+        if channel.seated:
+            proved = channel.proved or c.identity is not None
+            self._seats.heard(channel.key, answered=channel.answered, proved=proved)
 
     def _begin(self, front: Front, request: Any, client_address: Any) -> None:
-        server = self.server
+        server = self._server
         if server.draining is not None:
-            return  # whoever is real asks again, somebody else perhaps
-        if not self._make_room(front):
-            c = server._core_new_connection(request, client_address)
-            c.outcome, c.rejected_by = "rejected", "sessions"
-            c.reason = f"{self.seats.most} sessions, and none that has to go"
-            if c.hooks.request_rejected:
-                observe(c.hooks.request_rejected, c)
-            c.cut()
-            c.release()
-            return
+            return  # no new ones; whoever is there asks again
+        c = server._core_new_connection(request, client_address)
+        c.front = front
+        c.limits = self._limits
+        # Whoever has no address (unix(7), an unnamed socket) cannot be told again, and has this one datagram.
+        channel = SessionChannel(c, client_address or object(), server._core_handler.reply_ratio)
+        channel.until = server.clock() + self._idle
+        c.channel = channel
         packet, sock = request
-        c = front.last = server._core_new_connection(request, client_address)
-        c.front, c.limits = front, self._limits
-        channel = c.channel = SessionChannel(c, sock, server._core_handler.reply_ratio)
-        channel.seen = front.now
-        # Without an address (unix(7): an unnamed sender) there is nobody who could send another one.
-        channel.seat = client_address or c.id
-        network = peer_key(client_address, self._limits.ipv6_prefix) or client_address
-        self.seats.add(channel.seat, network if isinstance(network, Hashable) else c.id, c)
         if packet:
             channel.put(packet, sock)
-        if not client_address:
+        if client_address:
+            with self._lock:
+                self._by_peer[client_address] = c
+        else:
             channel.end_input()
-        if self._sweeper is not front:
-            self._sweeper = front
-            front.call_later(self._idle / _SWEEPS, partial(self._sweep, front))
         server._core_requests[id(request)] = c
         c.life = live(c)
         front.begin(c)
 
-    def _make_room(self, front: Front) -> bool:
-        """Whether there is room for one more, now or once somebody has gone."""
-        if len(self.seats) + len(self._leaving) < self.seats.most:
-            return True
-        weakest = self.seats.weakest(_waits)
+    # -- places --------------------------------------------------------------------------------------------------------
+
+    async def seat(self, c: Connection) -> str | None:
+        """Take a place, after who has it has gone if need be. Returns the reason of a refusal."""
+        channel = c.channel
+        if not isinstance(channel, SessionChannel):
+            return None  # somebody accepted it and brought it here
+        weakest: Connection | None = None
+        with self._lock:
+            if len(self._seats) + len(self._leaving) < self._seats.most:
+                self._enter(c)
+                return None
+            weakest = self._seats.weakest(_waits)
+            if weakest is not None:
+                self._unseat(weakest, c)
+        c.rejected_by = "sessions"
         if weakest is None:
-            return False
-        c = self._unseat(self.seats.find(weakest))
-        c.abort(Aborted("its session went to a newcomer: there were as many as may be, and it waited longest"))
-        self._resume(front, c)
-        # It may have something to do yet, and counts until then.
-        return len(self.seats) + len(self._leaving) < self.seats.most
+            return f"{self._seats.most} sessions, and none that has to go"
+        weakest.abort(Aborted("its session went to a newcomer: there were as many as may be, and it waited longest"))
+        try:
+            while not channel.seated:
+                await c.wait_for_wake()
+        except Aborted as exception:
+            return str(exception)
+        c.rejected_by = None
+        return None
 
-    def _resume(self, front: Front, c: Connection) -> None:
-        if c.parked and c.operation == READ:
-            front.last = c
-            front.advance(c)
+    def _enter(self, c: Connection) -> None:
+        channel = _channel(c)
+        self._seats.add(channel.key, peer_key(c.client_address, c.limits.ipv6_prefix), c)
+        channel.seated = True
+        channel.until = self._server.clock() + self._idle
 
-    def _unseat(self, c: Connection) -> Connection:
-        channel = _channel_of(c)
-        self.seats.remove(channel.seat)
-        channel.seat = None
-        self._leaving[c.id] = c
-        return c
+    def _unseat(self, c: Connection, newcomer: Connection | None = None) -> None:
+        """Take its place away: it counts until it has ended, and later datagrams begin another one. Under the lock."""
+        channel = _channel(c)
+        self._seats.remove(channel.key)
+        channel.seated = False
+        self._by_peer.pop(channel.key, None)
+        self._leaving[c.id] = newcomer
 
     def forget(self, c: Connection) -> None:
         """Its life has ended."""
         channel = c.channel
-        if isinstance(channel, SessionChannel):
-            if channel.seat is not None:
-                self.seats.remove(channel.seat)
-                channel.seat = None
-            self._leaving.pop(c.id, None)
+        if not isinstance(channel, SessionChannel):
+            return
+        channel.release()
+        newcomer: Connection | None = None
+        with self._lock:
+            if channel.seated:
+                self._seats.remove(channel.key)
+                channel.seated = False
+            else:
+                newcomer = self._leaving.pop(c.id, None)
+            if self._by_peer.get(channel.key) is c:
+                del self._by_peer[channel.key]
+            if newcomer is not None and newcomer.state == ARRIVED:
+                self._enter(newcomer)
+        if newcomer is not None:
+            self._server._core_resume_soon(newcomer)
 
-    def _sweep(self, front: Front) -> None:
-        """Let those come to an end that have been idle for too long; abort those whose handlers went on then."""
-        before = front.now - self._idle
-        for c in [c for c in self._leaving.values() if _channel_of(c).seen <= before - self._idle]:
-            c.abort(Aborted("its session has ended, and its handler went on"))
-        for c in [c for c in self.seats.items() if _channel_of(c).seen <= before]:
-            self._end(front, c)
-        self._sweeper = None
-        if self.seats or self._leaving:
-            self._sweeper = front
-            front.call_later(self._idle / _SWEEPS, partial(self._sweep, front))
+    # -- ends ----------------------------------------------------------------------------------------------------------
+
+    def end(self, c: Connection) -> None:
+        """Let a session come to its end: its next read gives what has come, then `b""`."""
+        channel = c.channel
+        if not isinstance(channel, SessionChannel):
+            return
+        with self._lock:
+            if channel.seated:
+                self._unseat(c)
+            elif channel.ended:
+                return
+            channel.until = self._server.clock() + self._idle
+            self._ending.append(c)
+        channel.end_input()
+        self._server._core_resume_soon(c)
+
+    def _watch(self, front: Front) -> None:
+        if self._watching is None or self._watching.closed:
+            self._watching = front
+            front.call_later(self._idle, partial(self._look, front))
+
+    def _look(self, front: Front) -> None:
+        """End those whose peers have been silent for too long; abort those whose handlers went on after that."""
+        now = self._server.clock()
+        while (c := self._first_silent()) is not None and _channel(c).until <= now:
+            self.end(c)
+        while self._ending and (self._ending[0].state == CLOSED or _channel(self._ending[0]).until <= now):
+            stubborn = self._ending.popleft()
+            if stubborn.state != CLOSED:
+                stubborn.abort(Aborted("its session has ended, and its handler went on"))
+        waited = [_channel(one).until for one in (c, self._ending[0] if self._ending else None) if one is not None]
+        if self._watching is front:
+            self._watching = None
+            if waited:
+                self._watching = front
+                front.call_later(max(_SOON, min(waited) - now), partial(self._look, front))
+
+    def _first_silent(self) -> Connection | None:
+        with self._lock:
+            found: Connection | None = self._seats.longest_silent()
+            return found
 
 
-def _channel_of(c: Connection) -> SessionChannel:
-    assert isinstance(c.channel, SessionChannel), "it was made with one"
+def _channel(c: Connection) -> SessionChannel:
+    assert isinstance(c.channel, SessionChannel), "a session was made with one"
     return c.channel
 
 
 def _waits(c: Connection) -> bool:
-    """Whether a session does nothing but wait for its peer."""
-    return c.parked and c.operation == READ and _channel_of(c).empty
+    """Whether a session does nothing but wait for its peer, so that nobody's answer is lost if it goes."""
+    return c.operation == READ and c.awaits is None and _channel(c).empty

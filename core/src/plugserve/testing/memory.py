@@ -429,8 +429,8 @@ class _MemoryListener:
 
     replies: deque[tuple[bytes, Any]]
 
-    def sendto(self, data: bytes, address: Any) -> int:
-        self.replies.append((bytes(data), address))
+    def sendto(self, data: bytes, *rest: Any) -> int:
+        self.replies.append((bytes(data), rest[-1]))
         return len(data)
 
 
