@@ -205,6 +205,25 @@ def test_the_policy_for_urgent_data_is_on_the_server(planned: Callable[[str], Pl
         assert line.startswith("site.toml:" + says.removeprefix(":")), line
 
 
+def test_sessions_are_on_the_server(planned: Callable[[str], Plan]) -> None:
+    """Where they can be; else the line says why not."""
+    datagrams = LISTEN.replace('bind = "', 'bind = "udp://')
+    with made(planned(datagrams + "sessions = 10\nsession-idle = 5\n")) as server:
+        assert (server.sessions, server.session_idle, server._core_sessions._seats.most) == (10, 5, 10)
+    with made(planned(datagrams)) as server:
+        assert (server.sessions, server._core_sessions) == (None, None)
+    for text, says in (
+        (LISTEN + "sessions = 10\n", "sessions: sessions = 10: only datagrams need sessions"),
+        (datagrams + "sessions = 0\n", "sessions: sessions is 0: give 1 or more"),
+        (datagrams + 'sessions = "many"\n', "sessions: 'many': write sessions = 1000"),
+        (datagrams + "sessions = 1\nsession-idle = 0\n", "session-idle: session_idle is 0.0: give seconds above 0"),
+        (datagrams + "session-idle = 5\n", "session-idle: is about sessions, of which there are none"),
+        (datagrams + 'sessions = 1\nengine = "forking"\n', "sessions: sessions = 1: the engine 'forking' handles"),
+    ):
+        [line] = planned(text).faults
+        assert f"listen[0].{says}" in line, line
+
+
 def test_what_is_not_asked_for_is_the_default(planned: Callable[[str], Plan]) -> None:
     """A configuration has the limits on."""
     with made(planned(LISTEN)) as server:

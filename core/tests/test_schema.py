@@ -160,6 +160,8 @@ def test_the_frame(schema: dict[str, Any]) -> None:
         "engine-options",
         "limits",
         "urgent",
+        "sessions",
+        "session-idle",
         "plugin",
     }
     assert all(one["description"] for one in table["properties"].values())

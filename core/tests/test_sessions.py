@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,17 @@ from plugserve import (
     CoroutineHandler,
     DatagramRequestHandler,
     Limits,
-    MultiplexingTCPServer,
     ProtocolHandler,
-    ThreadingUDPServer,
     hookimpl,
 )
+from plugserve.compose import make_server, server_class
 from plugserve.connection import SLEEP
+from plugserve.discovery import load
 from plugserve.testing import MemoryUDPServer
 from plugserve.testing.hosting import DATAGRAM_ENGINES
 
 PATIENCE = 20
-ENGINES = [name for name, made in DATAGRAM_ENGINES.items() if made.handles_on_front and name != "memory"]
+ENGINES = sorted(DATAGRAM_ENGINES.keys() - {"memory", "sync", "forking"})
 A, B, C = ("192.0.2.1", 1), ("192.0.2.2", 2), ("198.51.100.3", 3)
 
 
@@ -423,12 +423,11 @@ def test_sessions_on_the_engines_that_have_them(engine: str, handler: Any) -> No
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="waits for a platform with Unix sockets")
-def test_unix_peers_have_sessions_by_their_paths(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_unix_peers_have_sessions_by_their_paths(engine: str, tmp_path: Path) -> None:
     """A peer without one cannot be told again: it has this one datagram."""
-    from plugserve import MultiplexingUnixDatagramServer
-
     path = str(tmp_path / "s")
-    made = type("Server", (MultiplexingUnixDatagramServer,), {"sessions": 10})
+    made = server_class("unix-dgram", load("engine", engine), {"sessions": 10})
     with made(path, Counts) as server:
         loop = threading.Thread(target=server.serve_forever, args=(3600,))
         loop.start()
@@ -567,21 +566,128 @@ def test_handle_request_handles_one_datagram() -> None:
             assert client.recv(10) == number + b" x"
 
 
-def _server(base: Any, handler: Any = Counts, **attributes: Any) -> Callable[[], Any]:
-    return lambda: type("Server", (base,), attributes)(("127.0.0.1", 0), handler).server_close()
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_drain_says_goodbye_first(engine: str) -> None:
+    """Then comes the end of the input, long before the deadline."""
+
+    class Polite(Counts):
+        def goodbye(self, deadline: float) -> None:
+            self.send(b"goodbye")
+
+    with _serving(engine, Polite) as (server, client):
+        assert _said(client, b"a") == b"1 a"
+        server.shutdown(drain=PATIENCE)
+        assert [client.recv(100), client.recv(100)] == [b"goodbye", b"bye"]
+        assert not server.requests()
 
 
-def test_what_cannot_be_is_refused_at_start_with_what_to_do() -> None:
-    """A classic handler, a stream, a number that means nothing."""
-    multiplexing = DATAGRAM_ENGINES["multiplexing"]
-    with pytest.raises(ConfigurationError, match=r"Classic is a classic handler.*use a coroutine or protocol handler"):
-        _server(multiplexing, type("Classic", (DatagramRequestHandler,), {}), sessions=3)()
-    with pytest.raises(ConfigurationError, match="sessions = 3: only datagrams need them, and this is tcp: remove it"):
-        _server(MultiplexingTCPServer, sessions=3)()
-    with pytest.raises(ConfigurationError, match="sessions is 0: give 1 or more"):
-        _server(multiplexing, sessions=0)()
-    with pytest.raises(ConfigurationError, match="session_idle is -1: give seconds above 0"):
-        _server(multiplexing, sessions=1, session_idle=-1)()
-    # A program's own attributes of these names.
-    _server(multiplexing, sessions={})()
-    _server(ThreadingUDPServer, sessions=3)()
+@pytest.mark.parametrize("engine", ENGINES)
+def test_closing_the_server_ends_the_sessions(engine: str) -> None:
+    """Without a drain, and without waiting for peers that may never speak again."""
+    with _serving(engine, Counts) as (server, client):
+        assert _said(client, b"a") == b"1 a"
+        server.shutdown()
+        server.server_close()
+        assert not server.requests()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_more_handlers_than_sessions_are_at_work(engine: str) -> None:
+    """On each engine; and whoever comes when there are as many is answered all the same."""
+    lock = threading.Lock()
+    alive = [0, 0]
+
+    class Alive(ProtocolHandler):
+        def opened(self) -> None:
+            with lock:
+                alive[0] += 1
+                alive[1] = max(alive)
+
+        def receive(self, data: bytes) -> bytes:
+            return data
+
+        def closed(self) -> None:
+            with lock:
+                alive[0] -= 1
+
+    with _serving(engine, Alive, sessions=2) as (server, _):
+        for number in range(20):
+            with _client_of(server) as client:
+                # One that has given its answer may need a moment until it waits again, and is not sent away before.
+                client.settimeout(0.2)
+                for _ in range(5 * PATIENCE):
+                    try:
+                        assert _said(client, b"%d" % number) == b"%d" % number
+                        break
+                    except TimeoutError:
+                        continue
+                else:
+                    pytest.fail("nobody answered")
+    assert alive[0] == 0
+    assert 0 < alive[1] <= 2
+
+
+@contextmanager
+def _serving(engine: str, handler: Any, *, sessions: int = 10) -> Iterator[tuple[Any, socket.socket]]:
+    """A server of real sockets in a thread of its own, and a client."""
+    made = type("Server", (DATAGRAM_ENGINES[engine],), {"sessions": sessions})
+    with made(("127.0.0.1", 0), handler, limits=NO_RATIO) as server, _client_of(server) as client:
+        loop = threading.Thread(target=server.serve_forever, args=(3600,))
+        loop.start()
+        try:
+            yield server, client
+        finally:
+            server.shutdown(drain=PATIENCE)
+            loop.join(PATIENCE)
+
+
+@contextmanager
+def _client_of(server: Any) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE)
+        client.connect(server.server_address)
+        yield client
+
+
+def _said(client: socket.socket, data: bytes) -> bytes:
+    """What is answered to that."""
+    client.send(data)
+    return client.recv(100)
+
+
+class Classic(DatagramRequestHandler):
+    """One that cannot have sessions."""
+
+
+@pytest.mark.parametrize(
+    ("engine", "handler", "attributes", "text"),
+    [
+        ("sync", Counts, {"sessions": 4}, "'sync' handles one request at a time.*use multiplexing"),
+        ("forking", Counts, {"sessions": 4}, "'forking' handles a request in a child process.*use multiplexing"),
+        ("multiplexing", Classic, {"sessions": 4}, "Classic is a classic handler.*use a coroutine or protocol handler"),
+        ("multiplexing", Counts, {"sessions": 0}, "sessions is 0: give 1 or more"),
+        ("multiplexing", Counts, {"sessions": 4, "session_idle": -1}, "session_idle is -1: give seconds above 0"),
+        ("multiplexing", Counts, {"sessions": 4, "session_idle": float("inf")}, "give seconds above 0"),
+        ("thread-pool", Counts, {"sessions": 40}, "workers is 32: give no more than that"),
+        ("threading", Counts, {"sessions": 4, "max_threads": 3}, "max_threads is 3: give no more than that"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_start_with_what_to_do(
+    engine: str, handler: Any, attributes: Any, text: str
+) -> None:
+    """An engine or a handler that cannot have sessions, numbers that mean nothing or do not fit together."""
+    if engine not in DATAGRAM_ENGINES:
+        pytest.skip(f"waits for a platform with the engine {engine}")
+    with pytest.raises(ConfigurationError, match=text):
+        type("Server", (DATAGRAM_ENGINES[engine],), attributes)(("127.0.0.1", 0), handler)
+
+
+def test_a_stream_is_refused_sessions() -> None:
+    """It has no need of them."""
+    with pytest.raises(ConfigurationError, match="sessions = 3: only datagrams need sessions, and this is tcp: remove"):
+        make_server("tcp://127.0.0.1:0", Counts, sessions=3)
+
+
+def test_a_program_s_own_attribute_of_that_name_means_nothing() -> None:
+    """Software written for socketserver may have one."""
+    type("Server", (DATAGRAM_ENGINES["sync"],), {"sessions": {}})(("127.0.0.1", 0), Classic).server_close()

@@ -12,6 +12,7 @@ import struct
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import sleep
 from typing import Any, Final, NamedTuple
 
 from .errors import LimitExceeded
@@ -254,6 +255,16 @@ class DatagramChannel(Channel):
     def confirm(self) -> None:
         """The peer is who it says it is: replies may be of any size from now on."""
         self.most = None
+
+    def wait(self, timeout: float | None, *, reading: bool) -> None:
+        """Let the time pass in the calling thread, at most until something has happened.
+
+        Parameters:
+            timeout: seconds; None: until something has.
+            reading: whether another datagram would be something.
+        """
+        if timeout is not None:
+            sleep(timeout)
 
     def end_input(self) -> None:
         """Nothing comes after the one packet anyway."""

@@ -10,6 +10,7 @@ import functools
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
+from .datagrams import SESSION_IDLE
 from .errors import ConfigurationError
 from .internet import TCPServer, UDPServer
 from .limits import Limits
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from .address import Address
 
-__all__ = ["make_server", "server_class"]
+__all__ = ["make_server", "policies", "server_class"]
 
 
 def server_class(transport: str, engine: type, engine_options: Mapping[str, Any] | None = None) -> type[TCPServer]:
@@ -29,7 +30,7 @@ def server_class(transport: str, engine: type, engine_options: Mapping[str, Any]
         transport: `"tcp"`, `"udp"`, `"unix"`, `"unix-dgram"`, `"unix-seqpacket"` or `"vsock"`.
         engine: the mix-in.
         engine_options: class attributes of the engine, of those that it calls its options, and their values, or
-            `urgent`; for a class of its own.
+            `urgent`, `sessions` and `session_idle`; for a class of its own.
 
     Raises:
         ConfigurationError: this platform has no such sockets, or there is no such transport, or the engine is no class
@@ -38,7 +39,19 @@ def server_class(transport: str, engine: type, engine_options: Mapping[str, Any]
     found = _server_class(transport, engine)
     if not engine_options:
         return found
+    if found.is_stream and engine_options.get("sessions") is not None:
+        raise ConfigurationError(
+            f"sessions = {engine_options['sessions']}: only datagrams need sessions, and this is {transport}: "
+            f"remove it",
+            option="sessions",
+        )
     return type(found.__name__, (found,), {"__module__": __name__, "__doc__": found.__doc__, **engine_options})
+
+
+def policies(urgent: str, sessions: int | None, session_idle: float) -> dict[str, Any]:
+    """Those of a server's class attributes that a listener sets, as far as they differ from the defaults."""
+    found: dict[str, Any] = {} if urgent == "drop" else {"urgent": urgent}
+    return found if sessions is None else found | {"sessions": sessions, "session_idle": session_idle}
 
 
 @functools.cache
@@ -88,6 +101,8 @@ def make_server(
     limits: Limits | None = None,
     name: str | None = None,
     urgent: str = "drop",
+    sessions: int | None = None,
+    session_idle: float = SESSION_IDLE,
     ready: socket.socket | None = None,
 ) -> TCPServer:
     """A server on an address, bound and activated: call its `serve_forever()`.
@@ -102,6 +117,9 @@ def make_server(
         limits: None means `Limits()`, for classic handlers too.
         name: what to call this listener in logs; its address if None.
         urgent: what to do with urgent data of TCP: `"drop"`, `"inline"`, `"event"` or `"abort"`.
+        sessions: of datagrams: how many sessions there may be, each with one handler for all datagrams of a peer; None:
+            each datagram is a request of its own.
+        session_idle: seconds after which a session ends whose peer is silent.
         ready: the socket of that address if it has been bound already; the server owns it from now on, whatever
             happens.
 
@@ -118,7 +136,7 @@ def make_server(
         engine = cast(type, load("engine", engine))
     if isinstance(address, str):
         address = parse_address(address)
-    attributes = dict(engine_options or {}) | ({} if urgent == "drop" else {"urgent": urgent})
+    attributes = dict(engine_options or {}) | policies(urgent, sessions, session_idle)
     bound = bind(address) if ready is None else ready
     try:
         made = server_class(transport_of(bound), engine, attributes)(

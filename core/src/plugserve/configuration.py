@@ -30,6 +30,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .datagrams import SESSION_IDLE
 from .serving import DRAIN
 from .toml_document import Document, Faults, Spot
 
@@ -63,7 +64,7 @@ class Asked:
         handler, engine: names or references.
         bind: the address as text.
         name: in logs; None if it has none.
-        options, engine_options, limits, urgent: as they were given.
+        options, engine_options, limits, urgent, sessions, session_idle: as they were given.
         plugins: in wire order.
         folder: where relative paths begin; None means the working directory.
     """
@@ -78,6 +79,8 @@ class Asked:
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     urgent: str = "drop"
+    sessions: int | None = None
+    session_idle: float = SESSION_IDLE
     plugins: tuple[AskedPlugin, ...] = ()
     folder: str | None = None
 
@@ -127,6 +130,9 @@ class Listen:
         engine_options: the engine's options.
         limits: what peers may cost.
         urgent: what to do with urgent data of TCP: `drop` it, keep it `inline`, tell of each `event`, or `abort`.
+        sessions: of datagrams: how many sessions there may be, each with one handler for all datagrams of a peer; if
+            left out, each datagram is a request of its own.
+        session_idle: seconds after which a session ends whose peer is silent.
         plugin: the plugins, in wire order, outermost first.
     """
 
@@ -138,6 +144,8 @@ class Listen:
     engine_options: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     urgent: Literal["drop", "inline", "event", "abort"] = "drop"
+    sessions: int | None = None
+    session_idle: float = SESSION_IDLE
     plugin: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -248,6 +256,9 @@ class _Reader:
         if name is not None and not _NAME.fullmatch(name):
             self._result.faults.append(spot.at("name").says(f"{name!r}: write letters, digits, - and _ without spaces"))
             name = None
+        if "session_idle" in table and "sessions" not in table:
+            text = "is about sessions, of which there are none: write sessions = 1000 beside it, or remove it"
+            self._result.faults.append(spot.at("session-idle").says(text))
         if "bind" not in table or "handler" not in table:
             return  # that is told; the keys beside have been looked at
         binds = table["bind"]
@@ -266,6 +277,8 @@ class _Reader:
                     engine_options=table.get("engine_options", {}),
                     limits=table.get("limits", {}),
                     urgent=table.get("urgent", "drop"),
+                    sessions=table.get("sessions"),
+                    session_idle=table.get("session_idle", SESSION_IDLE),
                     plugins=tuple(plugins),
                     folder=spot.folder,
                 )
@@ -322,6 +335,8 @@ _FORMS: Final = {
     "engine-options": "engine-options = { NAME = VALUE }",
     "limits": "limits = { NAME = VALUE }",
     "urgent": 'urgent = "drop", "inline", "event" or "abort"',
+    "sessions": "sessions = 1000",
+    "session-idle": "session-idle = 60",
     "include": 'include = ["conf.d/*.toml"]',
     "drain": "drain = 10",
     "plugin": '[[listen.plugin]] and below it use = "NAME"',

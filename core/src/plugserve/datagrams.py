@@ -21,7 +21,11 @@ from .channel import DONTWAIT
 from .errors import LimitExceeded
 from .faults import report
 
-__all__ = ["AnsweringSocket", "Asked", "check_reply", "receive", "reply_refused", "wants_asked"]
+__all__ = ["SESSION_IDLE", "AnsweringSocket", "Asked", "check_reply", "receive", "reply_refused", "wants_asked"]
+
+SESSION_IDLE: Final = 60.0
+"""Seconds after which a session ends whose peer is silent, unless the server says otherwise: as long as a connection
+may be idle (`Limits.idle`)."""
 
 # linux/in.h; Python names it from 3.14 on.
 _IP_PKTINFO: Final[int] = getattr(socket, "IP_PKTINFO", 8 if sys.platform == "linux" else -1)

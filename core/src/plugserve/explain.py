@@ -26,6 +26,13 @@ _STEPS: Final = (
     ("server_activate", "server_activate", "start", _ONCE, "the plugins get ready; a failure refuses to start"),
     ("accept", None, "request", _FRONT, "the kernel's queue is emptied in batches"),
     ("verify_request", "verify_request", "request", _FRONT, "by the peer's address alone, before a byte is read"),
+    (
+        "session",
+        None,
+        "request",
+        _FRONT,
+        "a place among the sessions; later datagrams of the peer go to its handler",
+    ),
     ("layers", "open_connection", "request", _FRONT, "one deadline over all of them; nothing else waits meanwhile"),
     ("authorize", "authorize", "request", _FRONT, "with the real client address and the identity known"),
     ("first byte", None, "request", _FRONT, "waited for here, before a thread or child is spent"),
@@ -66,6 +73,8 @@ def explain(listener: Listener) -> dict[str, Any]:
         if step == "start_tls" and not hooks.start_tls:
             continue
         if step == "out_of_band" and (not made.delivers_out_of_band or listener.urgent != "event"):
+            continue
+        if step == "session" and (made.is_stream or listener.asked.sessions is None):
             continue
         if step == "first byte" and _is_straight(listener):
             continue

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .channel import DONTWAIT
-from .datagrams import AnsweringSocket, receive, wants_asked
+from .datagrams import SESSION_IDLE, AnsweringSocket, receive, wants_asked
 from .errors import DatagramTruncated
 from .server import BaseServer
 
@@ -151,6 +151,11 @@ class UDPServer(TCPServer):
     max_packet_size = 8192
     is_stream = False
     transport = "udp"
+    sessions: int | None = None
+    """How many sessions there may be at once: with them all datagrams of a peer go to one handler. None: each datagram
+    is a request of its own."""
+    session_idle: float = SESSION_IDLE
+    """Seconds after which a session ends whose peer is silent."""
 
     def get_request(self) -> tuple[Any, Any]:
         """Receive one datagram: `((data, socket), client_address)`. May be overridden.
@@ -173,10 +178,29 @@ class UDPServer(TCPServer):
     _core_asks = False
     """Whether each datagram brings the address that it was sent to."""
 
+    @classmethod
+    def _core_check_handler(cls, handler: Any) -> None:
+        super()._core_check_handler(handler)
+        if cls.sessions is not None:
+            from .sessions import sessions_of
+
+            sessions_of(cls, handler)
+
     def _core_start(self) -> None:
+        if not self._core_started and self.sessions is not None:
+            from .sessions import Sessions, sessions_of
+
+            most = sessions_of(self, self.handler_class)
+            self._core_sessions = None if most is None else Sessions(self, most, self.session_idle)
         super()._core_start()
         if not self._core_asks:
             self._core_asks = wants_asked(self.socket)
+
+    def server_close(self, *, timeout: float | None = None) -> None:
+        """Close the socket, and let the sessions end. May be overridden."""
+        super().server_close()
+        if self._core_sessions is not None:
+            self._core_sessions.end_all()
 
     def server_activate(self) -> None:
         """Nothing to listen for: a datagram socket is ready once it is bound."""

@@ -24,7 +24,7 @@ class MultiplexingMixIn(OnFrontMixIn):
     """
 
     engine_name = "multiplexing"
-    engine_options = ("poller", "max_threads", "daemon_threads", "block_on_close", "sessions", "session_idle")
+    engine_options = ("poller", "max_threads", "daemon_threads", "block_on_close")
 
     poller: Literal["auto", "epoll", "kqueue", "poll", "select"] = "auto"
     """The system call to wait with; `auto` is the best that the platform has."""

@@ -13,12 +13,16 @@ from collections.abc import Coroutine
 from time import sleep
 from typing import Any, NoReturn, TypeVar
 
+from .channel import DatagramChannel
 from .connection import CLOSING, FORK, HANDLED, HANDLING, MOVE, MOVED, READ, WRITE, Connection
 from .errors import PlugserveError
 from .life import current
 from .watchdog import watchdog
 
 __all__ = ["end_here", "handle_here", "reach_place", "run_here", "watch_forks"]
+
+_LOOK_AGAIN = 50
+"""Milliseconds after which a thread looks for an abort where no socket of the client's would wake it."""
 
 _T = TypeVar("_T")
 
@@ -163,9 +167,11 @@ def _wait_here(c: Connection, operation: int) -> None:
     if limit is not None:
         ends.append(limit[0])
     timeout = max(0.0, min(ends) - now) if ends else None
-    if c.channel is None or not c.server.is_stream:
+    if c.channel is None:
         if timeout is not None:
             sleep(timeout)
+    elif isinstance(c.channel, DatagramChannel) and c.awaits is None:
+        c.channel.wait(timeout, reading=operation == READ)
     elif c.urgency is not None and c.urgency.watches and operation == READ:
         c.urgency.wait_here(timeout)
     else:
@@ -188,8 +194,8 @@ def _wait_for_any(c: Connection, reading: list[int], writing: list[int], timeout
     assert c.channel is not None, "what waits has a channel"
     own = c.channel.fileno()
     # Of the client's own socket no event need be asked for: POLLHUP and POLLERR come unasked, so an abort, which shuts
-    # it down, wakes this in any case (poll(2)).
-    masks = {own: 0}
+    # it down, wakes this in any case (poll(2)). A session has no socket of its own.
+    masks = {own: 0} if own >= 0 else {}
     control = c.server._core_control if c.away else None
     if control is not None and control.fileno() >= 0:
         reading = [*reading, control.fileno()]
@@ -202,6 +208,8 @@ def _wait_for_any(c: Connection, reading: list[int], writing: list[int], timeout
         poll.register(fd, mask)
     # Rounded up: waking early would only mean waiting again.
     patience = None if timeout is None else int(timeout * 1000) + 1
+    if own < 0:
+        patience = _LOOK_AGAIN if patience is None else min(patience, _LOOK_AGAIN)
     ready = poll.poll(patience)
     if control is not None and control.fileno() in (fd for fd, _ in ready):
         control.heed(c)

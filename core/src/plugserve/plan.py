@@ -121,11 +121,13 @@ class Listener:
 
         Errors: `ConfigurationError` if this platform has no such sockets, or the engine is none.
         """
-        from .compose import server_class
+        from .compose import policies, server_class
 
-        transport = self.address.transport
-        attributes = {**self.engine_options, **({} if self.urgent == "drop" else {"urgent": self.urgent})}
-        return server_class("tcp" if transport in ("fd", "systemd") else transport, self.engine, attributes)
+        transport, asked = self.address.transport, self.asked
+        if transport in ("fd", "systemd"):
+            return server_class("tcp", self.engine, {**self.engine_options, **policies(self.urgent, None, 0)})
+        attributes = {**self.engine_options, **policies(self.urgent, asked.sessions, asked.session_idle)}
+        return server_class(transport, self.engine, attributes)
 
     @property
     def urgent(self) -> str:
@@ -159,6 +161,8 @@ class Listener:
                 limits=self.limits,
                 name=self.asked.name,
                 urgent=self.urgent,
+                sessions=self.asked.sessions,
+                session_idle=self.asked.session_idle,
                 ready=self.socket,
             )
         except ConfigurationError as error:

@@ -2,9 +2,9 @@
 
 A server of datagrams that says `sessions = 1000` keeps, for each client address, one request with one handler; later
 datagrams from that address are given to it. Its life is that of any request (`life.py`) with one step more: once it is
-admitted, it takes a place, of which there are so many; who has to go for it when none is free says `seats.py`. It waits
-in the table of a front for its peer, and whoever receives resumes it, since it has no descriptor of its own. So it
-needs an engine that handles on its loop; a thread for each address that somebody claims to have would be an invitation.
+admitted, it takes a place, of which there are so many; who has to go for it when none is free says `seats.py`. Its
+channel is fed by whoever receives, since it has no descriptor of its own: a life that waits on a front is resumed then,
+one that waits in its own thread wakes by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Hashable
 from functools import cached_property, partial
 from math import inf
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from .channel import DONTWAIT, DatagramChannel
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .server import BaseServer
 
-__all__ = ["SessionChannel", "Sessions", "check_handler", "check_options", "make_sessions"]
+__all__ = ["SessionChannel", "Sessions", "sessions_of"]
 
 _MOST_WAITING: Final = 64
 """Datagrams that wait for one session's handler; with more, or with more than `Limits.high_water` bytes, further ones
@@ -39,42 +39,50 @@ _SOON: Final = 0.001
 """Seconds that are waited at least, so that what a clock rounds does not make the loop turn in vain."""
 
 
-def check_options(most: int, idle: float) -> None:
-    """Refuse what makes no sense.
+def sessions_of(server: Any, handler: Any) -> int | None:
+    """How many sessions a datagram server has at the most; None if it has none.
 
-    Errors: `ConfigurationError`.
+    Parameters:
+        server: it, or its class.
+        handler: its handler class.
+
+    Errors: `ConfigurationError` for what makes no sense, or cannot be on this engine or with this handler.
     """
+    most, idle = server.sessions, server.session_idle
+    classic = getattr(handler, "_style", "classic") == "classic"
+    if not isinstance(most, int) or isinstance(most, bool) or (classic and most < 1):
+        return None  # none, or a program's own attribute of this name
     if most < 1:
-        raise ConfigurationError(f"sessions is {most!r}: give 1 or more, or leave it out", option="sessions")
-    if not 0 < idle < inf:
+        raise ConfigurationError(f"sessions is {most}: give 1 or more, or leave it out", option="sessions")
+    if isinstance(idle, bool) or not isinstance(idle, (int, float)) or not 0 < idle < inf:
         raise ConfigurationError(f"session_idle is {idle!r}: give seconds above 0", option="session_idle")
-
-
-def make_sessions(server: BaseServer, most: int, idle: float) -> Sessions:
-    """The sessions of a server.
-
-    Errors: `ConfigurationError` for what makes no sense, or where there are no datagrams.
-    """
-    check_options(most, idle)
-    if server.is_stream:
+    if classic:
         raise ConfigurationError(
-            f"sessions = {most}: only datagrams need them, and this is {type(server).transport}: remove it",
+            f"sessions = {most}: {getattr(handler, '__name__', handler)} is a classic handler, which gets one datagram "
+            f"and no more: use a coroutine or protocol handler, or leave sessions out",
             option="sessions",
         )
-    return Sessions(server, most, idle)
-
-
-def check_handler(handler: Any) -> None:
-    """Refuse a handler that cannot have sessions.
-
-    Errors: `ConfigurationError`.
-    """
-    if getattr(handler, "_style", "classic") == "classic":
+    if not server.shares_memory:
         raise ConfigurationError(
-            f"sessions: {getattr(handler, '__name__', handler)} is a classic handler, which gets one datagram and no "
-            f"more: use a coroutine or protocol handler, or remove them",
+            f"sessions = {most}: the engine {server.engine_name!r} handles a request in a child process, which later "
+            f"datagrams cannot reach: use multiplexing, or leave sessions out",
             option="sessions",
         )
+    if server._core_inline:
+        raise ConfigurationError(
+            f"sessions = {most}: the engine {server.engine_name!r} handles one request at a time, and a session would "
+            f"keep it from all others: use multiplexing, or leave sessions out",
+            option="sessions",
+        )
+    for name in () if server.handles_on_front else ("workers", "max_threads"):
+        threads = getattr(server, name, None)
+        if threads is not None and threads < most:
+            raise ConfigurationError(
+                f"sessions = {most}: each takes a thread for as long as it lasts, and {name} is {threads}: give no "
+                f"more than that, or use multiplexing",
+                option="sessions",
+            )
+    return most
 
 
 class SessionChannel(DatagramChannel):
@@ -88,11 +96,13 @@ class SessionChannel(DatagramChannel):
 
     __slots__ = (
         "_arrived",
+        "_changed",
         "_connection",
         "_ratio",
         "_unread",
         "answered",
         "ended",
+        "interrupted",
         "key",
         "proved",
         "seated",
@@ -108,8 +118,10 @@ class SessionChannel(DatagramChannel):
         self._arrived: deque[tuple[bytes, Any]] = deque()
         self._unread = 0
         """Bytes in it."""
+        self._changed = Condition(Lock())
         self.ended = False
         """Whether nothing more comes."""
+        self.interrupted = False
         self.answered = False
         """Whether the peer has been sent anything."""
         self.proved = False
@@ -126,11 +138,14 @@ class SessionChannel(DatagramChannel):
     def put(self, packet: bytes, sock: Any) -> None:
         """The peer has sent this. With too much waiting it is dropped."""
         c = self._connection
-        if c is not None and len(self._arrived) < _MOST_WAITING and self._unread <= c.limits.high_water:
+        with self._changed:
+            if c is None or len(self._arrived) >= _MOST_WAITING or self._unread > c.limits.high_water:
+                return
             self._arrived.append((packet, sock))
             self._unread += len(packet)
             if self.most is not None and self._ratio is not None:
                 self.most += int(self._ratio * len(packet))
+            self._changed.notify_all()
 
     @property
     def empty(self) -> bool:
@@ -139,21 +154,33 @@ class SessionChannel(DatagramChannel):
 
     def end_input(self) -> None:
         """Nothing more comes: once what has come is read, a read gives `b""`."""
-        self.ended = True
+        with self._changed:
+            self.ended = True
+            self._changed.notify_all()
 
     def interrupt(self) -> None:
-        self._arrived.clear()
-        self.ended = True
+        with self._changed:
+            self.ended = self.interrupted = True
+            self._changed.notify_all()
 
     # -- the side of the connection ------------------------------------------------------------------------------------
 
     def receive(self, limit: int) -> bytes | None:
-        if not self._arrived:
-            return b"" if self.ended else None
-        packet, self.socket = self._arrived.popleft()
-        self.size = len(packet)
-        self._unread -= len(packet)
-        return packet
+        with self._changed:
+            while self.blocking and not self._arrived and not self.ended:
+                self._changed.wait()
+            if not self._arrived:
+                return b"" if self.ended else None
+            packet, self.socket = self._arrived.popleft()
+            self.size = len(packet)
+            self._unread -= len(packet)
+            return packet
+
+    def wait(self, timeout: float | None, *, reading: bool) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self.interrupted or (reading and (self.ended or bool(self._arrived))), timeout
+            )
 
     def send(self, data: bytes | memoryview) -> int:
         size = len(data)
@@ -240,6 +267,8 @@ class Sessions:
         elif packet:
             # An empty one is a sign of life and no more, since an empty read means the end.
             _channel(c).put(packet, sock)
+            if c.blocks:
+                return
             if c.front is not front:
                 self._server._core_resume_soon(c)
             elif c.parked and c.operation == READ:
@@ -352,7 +381,15 @@ class Sessions:
             channel.until = self._server.clock() + self._idle
             self._ending.append(c)
         channel.end_input()
-        self._server._core_resume_soon(c)
+        if not c.blocks:
+            self._server._core_resume_soon(c)
+
+    def end_all(self) -> None:
+        """Let all come to their ends."""
+        with self._lock:
+            sessions = self._seats.items()
+        for c in sessions:
+            self.end(c)
 
     def _watch(self, front: Front) -> None:
         if self._watching is None or self._watching.closed:

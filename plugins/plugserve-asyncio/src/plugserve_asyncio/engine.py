@@ -22,7 +22,7 @@ class AsyncioMixIn(OnFrontMixIn):
     """
 
     engine_name = "asyncio"
-    engine_options: tuple[str, ...] = ("max_threads", "daemon_threads", "block_on_close", "sessions", "session_idle")
+    engine_options: tuple[str, ...] = ("max_threads", "daemon_threads", "block_on_close")
     engine_place = "a task of the server's own asyncio loop, a thread for a classic handler"
     _core_no_fork = "an asyncio loop does not survive a fork in one of its tasks: use offload_to_process()"
 
