@@ -88,10 +88,18 @@ def end(client: ssl.SSLSocket) -> bytes:
     data = b""
     client.settimeout(PATIENCE)
     plain = client.unwrap()
+    # The child of a forking server has a copy of this descriptor, too: closing ours alone ends nothing.
+    plain.shutdown(socket.SHUT_WR)
     while more := plain.recv(1000):
         data += more
     plain.close()
     return data
+
+
+def leave(client: ssl.SSLSocket) -> None:
+    """Go without a word of TLS."""
+    client.shutdown(socket.SHUT_RDWR)
+    client.close()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -154,17 +162,17 @@ def test_a_hello_is_understood_at_every_split(engine: str, handler: Any, server_
     with hosted(engine, handler, plugins=[tls]) as host:
         length = len(TLSTransform(context, server_side=False, server_hostname="localhost").pending())
         for split in range(1, length, 7 if engine == "threading" else 1):
-            client = host.connect()
+            client: Any = host.connect()
             side = TLSTransform(context, server_side=False, server_hostname="localhost")
             hello = side.pending()
             client.send(hello[:split])
             client.send(hello[split:])
             while not side.established:
-                side.feed(client.take(1))
+                side.feed(client.socket.recv(65536))
             client.send(side.pending() + side.encode(b"hi\n"))
             plain = b""
             while len(plain) < 3:
-                plain += side.feed(client.take(1))
+                plain += side.feed(client.socket.recv(65536))
             assert plain == b"HI\n"
             client.send(side.close())
             client.end()
@@ -188,7 +196,7 @@ def test_tls_in_tls(engine: str, server_pair: Any, authority: Any) -> None:
         while len(plain) < 5:
             plain += side.feed(client.recv(65536))
         assert plain == b"HELLO"
-        client.close()
+        leave(client)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -197,7 +205,8 @@ def test_clients_that_are_silent_in_the_handshake_hold_up_nobody(
 ) -> None:
     """Nor does one that stops in the middle of it."""
     tls = TLS(certificate=server_pair.certificate, key=server_pair.key)
-    with hosted(engine, Protocol, plugins=[tls], limits=Limits(layers_timeout=3600)) as host:
+    queue = {"request_queue_size": 128}
+    with hosted(engine, Protocol, plugins=[tls], limits=Limits(layers_timeout=3600), attributes=queue) as host:
         silent = [host.connect() for _ in range(50)]
         for client in silent[::2]:
             client.send(b"\x16\x03\x01\x02\x00\x01\x00")
@@ -205,7 +214,7 @@ def test_clients_that_are_silent_in_the_handshake_hold_up_nobody(
             client = connect(host, trusting)
             client.sendall(b"x")
             assert client.recv(1) == b"X"
-            client.close()
+            leave(client)
 
 
 def test_a_handshake_that_fails_is_told_by_an_alert_and_is_no_error_of_the_server(server_pair: Any) -> None:
@@ -246,6 +255,37 @@ def test_a_stream_that_is_cut_off_is_the_peers_doing(server_pair: Any, trusting:
         plain.close()
     assert seen == ["data", "EndOfStream"]
     assert [outcome for outcome, _ in watch.ends] == ["peer-closed"]
+
+
+@pytest.mark.parametrize("speaks_at_once", [False, True])
+def test_the_first_answer_waits_for_no_acknowledgement(speaks_at_once: bool, server_pair: Any, authority: Any) -> None:
+    """Tickets leave at once, or with the answer if the client's first words came with the end of its handshake; and the
+    kernel is told not to wait for more (RFC 896)."""
+    context = ssl.create_default_context(cafile=str(authority.file))
+    tls = TLS(certificate=server_pair.certificate, key=server_pair.key)
+    with hosted("multiplexing", Protocol, plugins=[tls]) as host:
+        assert host.server.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        client = host.connect()
+        side = TLSTransform(context, server_side=False, server_hostname="localhost")
+        client.send(side.pending())
+        while not side.established:
+            side.feed(client.take(1))
+        words = side.encode(b"hi")
+        finished = side.pending()
+        assert finished == b""  # it went with the words
+        if speaks_at_once:
+            client.send(words)
+        else:
+            client.send(words[:-1])
+            assert client.take(1) == b"\x17"  # a ticket, in a record like any other (RFC 8446, section 5.2)
+            return
+        plain = b""
+        while len(plain) < 2:
+            plain += side.feed(client.take(1))
+        assert plain == b"HI"
+        client.send(side.close())
+        client.end()
+        client.rest()
 
 
 def test_a_session_is_resumed(server_pair: Any, trusting: ssl.SSLContext) -> None:
@@ -319,6 +359,7 @@ def test_a_handler_encrypts_in_mid_connection(
         with trusting.wrap_socket(plain, server_hostname="localhost") as client:
             client.sendall(b"two\r\n")
             assert client.recv(100) == b"TWO\r\n"
+            leave(client)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -110,6 +111,10 @@ class TLS:
     @hookimpl
     def server_activate(self, server: BaseServer) -> None:
         """Load everything, and prove that it refuses whom it has to."""
+        if server.transport == "tcp":
+            # Accepted sockets inherit it (tcp(7)). TLS speaks before its handler does: with Nagle's algorithm (RFC 896)
+            # the first answer would wait until the peer acknowledges that, 40 ms or more.
+            server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._keyring is not None:
             return  # another listener's, or again
         if not self._self_signed:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["TLSTransform"]
 
 _RECORD = 16384
-"""Plain bytes of one record at the most (RFC 8446, section 5.1)."""
+"""Plain bytes of one record at the most (RFC 8446, section 5.1), so that a read leaves none of it behind."""
 
 
 class TLSTransform:
@@ -28,7 +28,7 @@ class TLSTransform:
     A stream that ends without close_notify is cut off (RFC 8446, section 6.1): `feed` raises `EndOfStream`.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "_psk", "ended", "established", "psk_identity")
+    __slots__ = ("_held", "_incoming", "_object", "_outgoing", "_psk", "ended", "established", "psk_identity")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class TLSTransform:
         )
         self.ended = False
         self.established = False
+        self._held = 0
         self._psk = psk
         self.psk_identity: str | None = None
         """That of the pre-shared key."""
@@ -62,13 +63,23 @@ class TLSTransform:
             self._incoming.write_eof()
             return self._cut_off()
         self._incoming.write(raw)
-        if not self.established and not self._shake_hands():
+        if self.established:
+            return self._decrypt()
+        if not self._shake_hands():
             return b""
-        pieces: list[bytes] = []
+        plain = self._decrypt()
+        if plain:
+            # The peer has gone on, so it waits for nothing of the handshake any more. What is left are tickets for
+            # other sessions, which can leave with the answer and need no system call of their own.
+            self._held = self._outgoing.pending
+        return plain
+
+    def _decrypt(self) -> bytes:
         read = self._object.read
+        pieces: list[bytes] = []
         try:
             while plain := read(_RECORD):
-                if not pieces and not self._incoming.pending and not self._object.pending():
+                if not self._incoming.pending and not pieces:
                     return plain  # one record, as most are: no join, and no exception to say that there is no more
                 pieces.append(plain)
             self.ended = True
@@ -109,11 +120,15 @@ class TLSTransform:
         sent = write(plain)
         while sent < len(plain):
             sent += write(memoryview(plain)[sent:])
+        self._held = 0
         return self._outgoing.read()
 
     def pending(self) -> bytes:
-        """Records of TLS's own: the handshake's, alerts, tickets, answers to a key update."""
-        return self._outgoing.read() if self._outgoing.pending else b""
+        """Records of TLS's own: the handshake's, alerts, answers to a key update, and tickets behind any of these."""
+        if self._outgoing.pending <= self._held:
+            return b""
+        self._held = 0
+        return self._outgoing.read()
 
     def close(self) -> bytes:
         """close_notify; without a handshake there is nothing to be closed."""
