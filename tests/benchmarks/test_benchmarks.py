@@ -13,6 +13,7 @@ import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ import pytest
 from comparison.bars import judge
 from comparison.chart import draw
 from comparison.competitors import COMPETITORS, SERVERS
-from comparison.measuring import Figures, Programs, measure
+from comparison.measuring import LOAD_TLS, Figures, Programs, measure
 from comparison.processes import cpu_seconds, resident_bytes, tree
 from comparison.programs import BenchmarkError, compile_program
 from comparison.rounds import interleaved, median, ratio
 from comparison.table import workload_as_markdown
 from comparison.workloads import WORKLOADS
+from plugserve import ProtocolHandler
+from plugserve.testing import hosted
+from plugserve_tls import TLS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load is on epoll, the figures come from proc(5)")
 
@@ -39,6 +43,16 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
     folder = tmp_path_factory.mktemp("programs")
     return Programs(compile_program("load", folder), compile_program("echo", folder))
+
+
+class EchoBack(ProtocolHandler):
+    def receive(self, data: bytes) -> bytes:
+        return data
+
+
+class Liar(ProtocolHandler):
+    def receive(self, data: bytes) -> bytes:
+        return data[::-1]
 
 
 class Counters:
@@ -194,6 +208,31 @@ def test_our_server_is_measured_with_all_its_lines(programs: Programs, workload:
     figures = measure(COMPETITORS["protocol+"], WORKLOADS[workload], 0.05, programs)
     assert min(figures.cpu, figures.rate, figures.p50, figures.p99) > 0
     assert (figures.memory, figures.slowdown) == (None, None)
+
+
+@pytest.mark.parametrize("workload", ["tls-16k", "tls-handshake", "tls-idle"])
+def test_our_server_is_measured_through_tls(programs: Programs, workload: str) -> None:
+    """With memory where connections are idle."""
+    few = replace(WORKLOADS[workload], idle=20) if WORKLOADS[workload].idle else WORKLOADS[workload]
+    figures = measure(COMPETITORS["protocol"], few, 0.05, programs)
+    assert min(figures.cpu, figures.rate, figures.p50, figures.p99) > 0
+    assert (figures.memory is not None) is bool(few.idle)
+
+
+@pytest.mark.parametrize("words", [("tls", "--connections", 3, "--warm", 6), ("tls-handshake", "--warm", 6)])
+def test_requests_through_tls_are_counted(words: tuple[object, ...]) -> None:
+    """Each handshake a whole one, each reply compared; a wrong one ends the load."""
+    for handler, status in ((EchoBack, 0), (Liar, 1)):
+        with hosted("threading", handler, plugins=[TLS(self_signed=True)]) as host:
+            port = host.server.server_address[1]
+            command = [sys.executable, str(LOAD_TLS), words[0], "127.0.0.1", port, "--requests", 9, *words[1:]]
+            run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=50)
+        assert run.returncode == status
+        if status:
+            assert "other bytes than it got" in run.stderr
+        else:
+            result = json.loads(run.stdout)
+            assert (result["requests"], result["connections"]) == (9, 15 if words[0] == "tls-handshake" else 3)
 
 
 def test_a_server_that_does_not_start_is_quoted(programs: Programs) -> None:

@@ -46,6 +46,11 @@ BARS = [
     Bar("udp", "protocol", 0.75, "socketserver"),
     Bar("idle", "protocol", 3 * 1024, None, "memory"),
     Bar("idle", "protocol", 1.00, "uvloop-protocol", "slowdown"),
+    Bar("tls-16k", "protocol", 0.90, "asyncio-protocol"),
+    Bar("tls-16k", "protocol", 1.05, "uvloop-protocol"),
+    Bar("tls-handshake", "protocol", 1.10, "asyncio-protocol"),
+    Bar("tls-handshake", "protocol", 1.10, "uvloop-protocol"),
+    Bar("tls-idle", "protocol", 24 * 1024, None, "memory"),
 ]
 
 

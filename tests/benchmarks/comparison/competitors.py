@@ -13,6 +13,7 @@ SERVERS = Path(__file__).resolve().parent.parent / "servers"
 
 _STREAMS = frozenset({"pingpong", "pingpong-16k", "connect"})
 _ALL = _STREAMS | {"udp", "idle"}
+_TLS = frozenset({"tls-16k", "tls-handshake", "tls-idle"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _ours(
 
 _LIST = [
     Competitor("c", "C epoll", None, _ALL),
-    _ours("protocol", "protocol, multiplexing", "ours_protocol.py", _ALL),
+    _ours("protocol", "protocol, multiplexing", "ours_protocol.py", _ALL | _TLS, "plugserve_tls", "cryptography"),
     _ours(
         "protocol+",
         "protocol, multiplexing +",
@@ -69,7 +70,7 @@ _LIST = [
         "plugserve_log",
         log=True,
     ),
-    _ours("coroutine", "coroutine, multiplexing", "ours_coroutine.py", _ALL),
+    _ours("coroutine", "coroutine, multiplexing", "ours_coroutine.py", _ALL | _TLS),
     _ours("threading", "classic, threading", "ours_threading.py", _STREAMS),
     _ours("thread-pool", "classic, thread-pool", "ours_thread_pool.py", frozenset({"connect"})),
     _ours("asyncio", "protocol, asyncio", "ours_asyncio.py", _ALL, "plugserve_asyncio"),
@@ -77,10 +78,10 @@ _LIST = [
     Competitor("socketserver", "socketserver, synchronous", "socketserver_sync.py", frozenset({"connect", "udp"})),
     Competitor("socketserver-threading", "socketserver, threading", "socketserver_threading.py", _STREAMS),
     Competitor("socketserver-forking", "socketserver, forking", "socketserver_forking.py", _STREAMS),
-    Competitor("asyncio-protocol", "asyncio protocol", "asyncio_protocol.py", _ALL),
-    Competitor("asyncio-streams", "asyncio streams", "asyncio_streams.py", _ALL - {"udp"}),
-    Competitor("uvloop-protocol", "uvloop protocol", "uvloop_protocol.py", _ALL, ("uvloop",), "uvloop"),
-    Competitor("uvloop-streams", "uvloop streams", "uvloop_streams.py", _ALL - {"udp"}, ("uvloop",), "uvloop"),
+    Competitor("asyncio-protocol", "asyncio protocol", "asyncio_protocol.py", _ALL | _TLS),
+    Competitor("asyncio-streams", "asyncio streams", "asyncio_streams.py", _ALL - {"udp"} | _TLS),
+    Competitor("uvloop-protocol", "uvloop protocol", "uvloop_protocol.py", _ALL | _TLS, ("uvloop",), "uvloop"),
+    Competitor("uvloop-streams", "uvloop streams", "uvloop_streams.py", _ALL - {"udp"} | _TLS, ("uvloop",), "uvloop"),
     Competitor("gevent", "gevent", "gevent_stream.py", _ALL, ("gevent",), "gevent"),
     Competitor("twisted", "Twisted", "twisted_protocol.py", _ALL, ("twisted",), "twisted"),
     Competitor("trio", "trio", "trio_stream.py", _ALL, ("trio",), "trio"),

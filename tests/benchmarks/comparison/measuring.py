@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ from .processes import cpu_seconds, resident_bytes
 from .programs import BenchmarkError
 from .workloads import Workload
 
-__all__ = ["Figures", "Programs", "cores", "measure"]
+__all__ = ["LOAD_TLS", "Figures", "Programs", "cores", "measure"]
+
+LOAD_TLS = Path(__file__).resolve().parent.parent / "load_tls.py"
+"""The load that speaks TLS."""
 
 PATIENCE = 20.0
 """Seconds for lines to reach the log."""
@@ -30,6 +34,10 @@ class Programs:
 
     load: Path
     echo: Path
+
+    def loading(self, workload: Workload) -> list[str]:
+        """The command that makes the load."""
+        return [sys.executable, str(LOAD_TLS)] if workload.transport == "tls" else [str(self.load)]
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ def measure(competitor: Competitor, workload: Workload, seconds: float, programs
             raise BenchmarkError(f"{who}: the server said {word!r} instead of `ready PORT`")
         load = stack.enter_context(
             _started(
-                [str(programs.load), workload.kind, "127.0.0.1", port, "--wait", *workload.command(seconds)],
+                [*programs.loading(workload), workload.kind, "127.0.0.1", port, "--wait", *workload.command(seconds)],
                 load_core,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ class Workload:
     Parameters:
         name: on the command line.
         title: in tables.
-        kind: the workload of `load.c`.
+        kind: the workload of `load.c`, or of `load_tls.py`.
         options: its other options.
         connections: at once.
         idle: silent connections besides, opened after the first half of the measurement.
@@ -29,8 +29,8 @@ class Workload:
 
     @property
     def transport(self) -> str:
-        """`tcp` or `udp`."""
-        return "udp" if self.kind == "udp" else "tcp"
+        """`tcp`, `udp` or `tls`."""
+        return "udp" if self.kind == "udp" else "tls" if self.kind.startswith("tls") else "tcp"
 
     def command(self, seconds: float) -> list[str]:
         """The arguments of the load but for the address."""
@@ -62,6 +62,27 @@ WORKLOADS = {
             "idle",
             options=("--warm", "3000"),
             idle=10_000,
+        ),
+        Workload(
+            "tls-16k",
+            "16 KiB ping-pong through TLS 1.3, 16 connections",
+            "tls",
+            connections=16,
+            options=("--size", "16384", "--warm", "500"),
+        ),
+        Workload(
+            "tls-handshake",
+            "connect, TLS 1.3 handshake, 64 B and back, close",
+            "tls-handshake",
+            options=("--warm", "100"),
+        ),
+        Workload(
+            "tls-idle",
+            "64 B ping-pong through TLS on 16 connections beside 1,000 idle ones",
+            "tls-idle",
+            connections=16,
+            options=("--warm", "500"),
+            idle=1_000,
         ),
     )
 }

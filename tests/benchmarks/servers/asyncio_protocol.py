@@ -1,9 +1,9 @@
-"""Protocols and transports of asyncio: `tcp` or `udp`."""
+"""Protocols and transports of asyncio: `tcp`, `udp` or `tls`."""
 
 import asyncio
 import sys
 
-from common import BACKLOG, HOST, ready
+from common import BACKLOG, HOST, ready, server_context
 
 
 class Echo(asyncio.Protocol):
@@ -37,7 +37,8 @@ async def main(kind: str) -> None:
         transport, _ = await loop.create_datagram_endpoint(EchoDatagram, (HOST, 0))
         ready(transport.get_extra_info("sockname")[1])
         await asyncio.Event().wait()
-    server = await loop.create_server(Echo, HOST, 0, backlog=BACKLOG)
+    encrypted = server_context() if kind == "tls" else None
+    server = await loop.create_server(Echo, HOST, 0, backlog=BACKLOG, ssl=encrypted)
     ready(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 

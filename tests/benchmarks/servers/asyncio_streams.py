@@ -1,8 +1,9 @@
-"""The streams of asyncio."""
+"""The streams of asyncio: `tcp` or `tls`."""
 
 import asyncio
+import sys
 
-from common import BACKLOG, HOST, ready
+from common import BACKLOG, HOST, ready, server_context
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -14,12 +15,13 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     await writer.wait_closed()
 
 
-async def main() -> None:
+async def main(kind: str) -> None:
     """Serve for ever."""
-    server = await asyncio.start_server(echo, HOST, 0, backlog=BACKLOG)
+    encrypted = server_context() if kind == "tls" else None
+    server = await asyncio.start_server(echo, HOST, 0, backlog=BACKLOG, ssl=encrypted)
     ready(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1]))

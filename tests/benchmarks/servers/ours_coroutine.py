@@ -1,4 +1,4 @@
-"""A coroutine handler on `multiplexing`: `tcp` or `udp`."""
+"""A coroutine handler on `multiplexing`: `tcp`, `udp` or `tls`."""
 
 import sys
 
@@ -21,6 +21,11 @@ class Server(MultiplexingTCPServer):
     request_queue_size = BACKLOG
 
 
-server = (MultiplexingUDPServer if sys.argv[1] == "udp" else Server)((HOST, 0), Echo)
+plugins = []
+if sys.argv[1] == "tls":
+    from plugserve_tls import TLS
+
+    plugins = [TLS(self_signed=True)]
+server = (MultiplexingUDPServer if sys.argv[1] == "udp" else Server)((HOST, 0), Echo, plugins=plugins)
 ready(server.server_address[1])
 server.serve_forever()

@@ -1,4 +1,4 @@
-"""A protocol handler on `multiplexing`: `tcp` or `udp`; with the path of a log, `access` and `log` are attached."""
+"""A protocol handler on `multiplexing`: `tcp`, `udp` or `tls`; with the path of a log, with `access` and `log`."""
 
 import sys
 
@@ -21,7 +21,11 @@ class Server(MultiplexingTCPServer):
 
 
 plugins = []
-if len(sys.argv) > 2:
+if sys.argv[1] == "tls":
+    from plugserve_tls import TLS
+
+    plugins = [TLS(self_signed=True)]
+elif len(sys.argv) > 2:
     from plugserve_access import Access
     from plugserve_log import Log
 

@@ -1,4 +1,4 @@
-"""The protocols of `asyncio_protocol.py` on uvloop: `tcp` or `udp`."""
+"""The protocols of `asyncio_protocol.py` on uvloop: `tcp`, `udp` or `tls`."""
 
 import sys
 
