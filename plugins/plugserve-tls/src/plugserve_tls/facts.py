@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .der import signature_hash
 
 __all__ = ["TLSFacts"]
 
 
-@dataclass(frozen=True, slots=True)
-class TLSFacts:
+class TLSFacts(NamedTuple):
     """The facts of one connection, once its handshake is over.
 
     Parameters:
@@ -26,6 +24,7 @@ class TLSFacts:
         certificate: the client's certificate, as `ssl.SSLSocket.getpeercert()` has it; None without one.
         certificate_der: the same in DER; None without one.
         psk: the identity of the pre-shared key; None without one.
+        own_certificate: the server's certificate in DER, for channel binding; empty without one.
     """
 
     version: str
@@ -35,10 +34,13 @@ class TLSFacts:
     server_name: str | None = None
     resumed: bool = False
     certificate: dict[str, Any] | None = None
-    certificate_der: bytes | None = field(default=None, repr=False)
+    certificate_der: bytes | None = None
     psk: str | None = None
-    own_certificate: bytes = field(default=b"", repr=False)
-    """The server's certificate in DER, for channel binding."""
+    own_certificate: bytes = b""
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in self._asdict().items() if not isinstance(value, bytes)}
+        return f"TLSFacts({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def channel_binding(self, kind: str) -> bytes | None:
         """What binds an authentication to this connection (RFC 5929).
@@ -67,15 +69,16 @@ def facts_of(session: ssl.SSLObject, own_certificate: bytes, psk: str | None = N
     """
     name, _, bits = session.cipher() or ("", "", 0)
     der = session.getpeercert(binary_form=True)
+    # By position: this is a part of what each handshake costs.
     return TLSFacts(
-        version=session.version() or "",
-        cipher=name,
-        bits=bits or 0,
-        alpn=session.selected_alpn_protocol(),
-        server_name=getattr(session, "plugserve_name", None),
-        resumed=bool(session.session_reused),
-        certificate=session.getpeercert() if der else None,
-        certificate_der=der,
-        psk=psk,
-        own_certificate=own_certificate,
+        session.version() or "",
+        name,
+        bits or 0,
+        session.selected_alpn_protocol(),
+        getattr(session, "plugserve_name", None),
+        bool(session.session_reused),
+        session.getpeercert() if der else None,
+        der,
+        psk,
+        own_certificate,
     )
