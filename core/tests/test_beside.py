@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,25 +32,34 @@ def no_tracker() -> Iterator[None]:
     resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
-def where(data: bytes) -> bytes:
-    """Run in another process."""
+FUNCTIONS = """
+import os
+
+def where(data):
     return data + b"%10d" % os.getpid()
 
-
-def fail(data: bytes) -> bytes:
-    """Likewise."""
+def fail(data):
     raise ValueError(data.decode())
 
-
-def die(data: bytes) -> bytes:
-    """Likewise."""
+def die(data):
     os._exit(3)
+"""
+
+
+@pytest.fixture
+def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module that another process finds, wherever it was started."""
+    (tmp_path / "beside_functions.py").write_text(FUNCTIONS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("beside_functions")
+    del sys.modules["beside_functions"]
 
 
 class InProcess(CoroutineHandler):
     async def handle(self) -> None:
         while line := await self.connection.read():
-            function = {b"fail": fail, b"die": die}.get(line, where)
+            there: Any = sys.modules["beside_functions"]
+            function = {b"fail": there.fail, b"die": there.die}.get(line, there.where)
             try:
                 answer = await self.connection.offload_to_process(function, line)
             except Exception as error:
@@ -55,7 +67,7 @@ class InProcess(CoroutineHandler):
             self.connection.write(answer)
 
 
-@pytest.mark.usefixtures("no_tracker")
+@pytest.mark.usefixtures("no_tracker", "functions")
 @pytest.mark.parametrize("engine", ["sync", "thread-pool", "multiplexing", "forking"])
 def test_a_function_is_called_in_another_process(engine: str) -> None:
     """What it returns and what it raises come back; one that kills its process harms nobody else."""

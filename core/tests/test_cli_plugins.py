@@ -191,11 +191,11 @@ def test_the_help_names_every_member_of_the_json_objects() -> None:
 def test_a_terminal_of_any_width_shows_every_name_whole(install: Install, columns: int) -> None:
     """Names, distributions, versions and ranges are never cut or broken into lines, however narrow the window is."""
     name, distribution = "zz-a-name-that-is-rather-long", "plugserve-zz-a-distribution-with-a-long-name"
-    install(distribution, f"[plugserve.plugins]\n{name} = zz:P", summary="word " * 30, requires="plugserve>=0.1,<0.2")
+    install(distribution, f"[plugserve.plugins]\n{name} = zz:P", summary="wordy " * 30, requires="plugserve>=0.1,<0.2")
     output = _on_a_terminal(columns)
     [line] = [line for line in output.splitlines() if name in line]
     assert line.split()[:5] == ["plugin", name, distribution, "1.0", ">=0.1,<0.2"]
-    assert output.count("word") == 30
+    assert output.count("wordy") == 30
     assert "\u2026" not in output
 
 

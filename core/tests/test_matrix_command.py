@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,10 +147,11 @@ def test_what_a_package_declares_is_found_and_tried(
     installed(_RIGHT)
     assert "acme:shout" in [dialogue.name for dialogue in find_declared().dialogues]
     assert main(["--engine", "memory", "--handler", "acme"]) == 0
-    assert [line.split() for line in capsys.readouterr().out.splitlines()[:2]] == [
-        ["dialogue", "style", "over", "memory"],
-        ["acme:shout", "protocol", "tcp", "116"],
-    ]
+    head, row, *_ = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert head == ["dialogue", "style", "over", "memory"]
+    # At least these; with other packages installed their layers are tried, too.
+    assert row[:3] == ["acme:shout", "protocol", "tcp"]
+    assert int(row[3]) >= 116
 
 
 def test_the_command_says_by_its_status_that_something_differs(
@@ -159,7 +161,9 @@ def test_the_command_says_by_its_status_that_something_differs(
     installed(_RIGHT.replace('b"A\\n"', 'b"B\\n"'))
     assert main(["--engine", "memory", "--handler", "acme:shout"]) == 1
     out = capsys.readouterr().out
-    assert "116 (116 differ)" in out
+    tried, differ = re.search(r"tcp +(\d+) \((\d+) differ\)", out).groups()  # type: ignore[union-attr]
+    assert tried == differ
+    assert int(tried) >= 116
     assert "what the dialogue expects" in out
 
 
