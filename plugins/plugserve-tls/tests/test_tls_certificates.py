@@ -407,3 +407,33 @@ def test_any_cutting_of_the_records_gives_the_same_bytes(server_pair: Any, autho
         assert server.ended
 
     check()
+
+
+def test_a_session_does_not_outlive_its_certificate(authority: Any, required: Any) -> None:
+    """OpenSSL looks at the dates in whole handshakes only."""
+    from plugserve import RequestRejected
+    from plugserve_tls import TLSFacts
+    from plugserve_tls.identity import identity_of
+
+    certificate = {"notAfter": "Jan  1 00:00:00 2020 GMT", "subjectAltName": (("DNS", "ada.test"),)}
+    facts = TLSFacts("TLSv1.3", "", 128, certificate=certificate, certificate_der=b"x")
+    assert str(identity_of(facts, "san")) == "ada.test"  # a whole handshake: OpenSSL has looked
+    with pytest.raises(RequestRejected, match="has expired since its session began"):
+        identity_of(facts._replace(resumed=True), "san")
+    certificate["notAfter"] = "Jan  1 00:00:00 2099 GMT"
+    assert str(identity_of(facts._replace(resumed=True), "san")) == "ada.test"
+    assert "x" not in repr(facts)  # bytes are not for logs
+
+
+def test_the_handshake_may_have_less_time_than_the_layers(server_pair: Any) -> None:
+    """A virtual clock shows it to the second."""
+    admitted = Admitted()
+    tls = TLS(certificate=server_pair.certificate, key=server_pair.key, handshake_timeout=3)
+    with hosted("memory", One, plugins=[tls, admitted]) as host:
+        server: Any = host.server
+        client = host.connect()
+        client.send(b"\x16\x03\x01")
+        server.advance(2.9)
+        assert admitted.reasons == []
+        server.advance(0.2)
+        assert admitted.reasons == ["the layers did not finish in time"]

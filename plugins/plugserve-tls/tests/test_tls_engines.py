@@ -251,10 +251,14 @@ def test_a_stream_that_is_cut_off_is_the_peers_doing(server_pair: Any, trusting:
     trusting.maximum_version = ssl.TLSVersion.TLSv1_2
     tls = TLS(certificate=server_pair.certificate, key=server_pair.key)
     with hosted("multiplexing", Tells, plugins=[tls, watch]) as host:
-        client = connect(host, trusting)
-        client.sendall(b"x")
-        plain = socket.socket(fileno=client.detach())
-        plain.close()
+        client: Any = host.connect()
+        side = TLSTransform(trusting, server_side=False, server_hostname="localhost")
+        client.send(side.pending())
+        while not side.established:
+            side.feed(client.socket.recv(65536))
+        client.send(side.pending() + side.encode(b"x"))
+        client.end()
+        client.rest()
     assert seen == ["data", "EndOfStream"]
     assert [outcome for outcome, _ in watch.ends] == ["peer-closed"]
 

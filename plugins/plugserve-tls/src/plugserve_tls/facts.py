@@ -59,12 +59,15 @@ class TLSFacts(NamedTuple):
         return hashlib.new("sha256" if name in ("md5", "sha1") else name, self.own_certificate).digest()
 
 
-def facts_of(session: ssl.SSLObject, own_certificate: bytes, psk: str | None = None) -> TLSFacts:
+def facts_of(
+    session: ssl.SSLObject, own_certificate: bytes, server_name: str | None = None, psk: str | None = None
+) -> TLSFacts:
     """The facts of a connection whose handshake is over.
 
     Parameters:
         session: the standard library's object.
         own_certificate: that which was shown to the client, in DER.
+        server_name: what the client asked for.
         psk: the identity of the pre-shared key.
     """
     name, _, bits = session.cipher() or ("", "", 0)
@@ -75,7 +78,7 @@ def facts_of(session: ssl.SSLObject, own_certificate: bytes, psk: str | None = N
         name,
         bits or 0,
         session.selected_alpn_protocol(),
-        getattr(session, "plugserve_name", None),
+        server_name,
         bool(session.session_reused),
         session.getpeercert() if der else None,
         der,

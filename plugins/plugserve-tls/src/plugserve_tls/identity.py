@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
+from time import time
 from typing import Any, Final, Literal
 
 from plugserve import Identity, RequestRejected
@@ -24,11 +26,14 @@ def identity_of(facts: TLSFacts, source: Source) -> Identity | None:
         source: `"san"`: the first DNS name, e-mail or IP address among its alternative names (RFC 5280, section
             4.2.1.6); `"uri"`: the first URI there, such as a SPIFFE ID; `"cn"`: the common name of its subject.
 
-    Errors: `RequestRejected` if the certificate has no such name.
+    Errors: `RequestRejected` if the certificate has no such name, or has expired since the session began that is
+        resumed: OpenSSL looks at that in whole handshakes only.
     """
     certificate = facts.certificate
     if certificate is None or facts.certificate_der is None:
         return None
+    if facts.resumed and ssl.cert_time_to_seconds(certificate["notAfter"]) < time():
+        raise RequestRejected("the client's certificate has expired since its session began")
     name = _name(certificate, source)
     if not name:
         what = {"san": "alternative name", "uri": "URI among its alternative names", "cn": "common name"}[source]

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
 from plugserve import ConfigurationError
 from plugserve.faults import report
@@ -68,8 +68,8 @@ class Loaded:
         self.context = self._make(wanted, wanted.pair)
         others = {name: self._make(wanted, pair) for name, pair in wanted.names.items()}
         self._names = Names(others, self.context)
-        self.context.sni_callback = self._choose
-        prove(self.context)
+        for context in self._own:
+            prove(context)
 
     def _make(self, wanted: Wanted, pair: Pair | None) -> ssl.SSLContext:
         context = make_context(pair, wanted.trust, minimum=wanted.minimum, ciphers=wanted.ciphers, alpn=wanted.alpn)
@@ -78,15 +78,13 @@ class Loaded:
         self._own[context] = own_certificate(context, pair)
         return context
 
-    def _choose(self, session: Any, name: str | None, context: ssl.SSLContext) -> None:
-        session.plugserve_name = name
-        chosen = self._names.find(name)
-        if chosen is not context:
-            session.context = chosen
+    def choose(self, name: str | None) -> ssl.SSLContext:
+        """The context for clients that ask for this name, or for none."""
+        return self._names.find(name)
 
-    def own_certificate(self, context: ssl.SSLContext | None) -> bytes:
-        """The certificate that one of these contexts shows, in DER."""
-        return self._own.get(context, b"") if context is not None else b""
+    def own_certificate(self, context: ssl.SSLContext) -> bytes:
+        """The certificate that one of these contexts shows, in DER; empty where it shows none."""
+        return self._own[context]
 
 
 class Keyring:
@@ -101,14 +99,14 @@ class Keyring:
         self._wanted = wanted
         self._interval = interval
         self._seen = self._look()
-        self._next = float("-inf")
+        self._next = monotonic() + interval
         self.loaded = Loaded(wanted)
 
     def refresh(self, now: float) -> Loaded:
         """What is to be used for a handshake that begins now.
 
         Parameters:
-            now: seconds on a clock that only goes forward.
+            now: what `time.monotonic` says.
         """
         if now >= self._next:
             self._next = now + self._interval
@@ -122,7 +120,8 @@ class Keyring:
         try:
             self.loaded = Loaded(self._wanted)
         except (ConfigurationError, OSError) as error:
-            report("plugin 'tls'", text=f"the files have changed and cannot be used, the old ones stay: {error}")
+            # The reason belongs to the subject: what is wrong now is told though something else was a moment ago.
+            report(f"plugin 'tls': the files have changed and cannot be used, the old ones stay: {error}")
 
     def _look(self) -> list[tuple[int, int, int] | None]:
         return [_stamp(file) for file in self._wanted.files]

@@ -27,9 +27,9 @@ class TLS:
     """Encrypts connections, from their first byte or when a handler asks for it.
 
     Afterwards `context.tls` is a `TLSFacts`, and `context.identity` who has shown a certificate. TLS 1.2 at least, the
-    cipher suites of Mozilla's intermediate profile, no renegotiation, no compression. The time for the handshake is
-    `Limits.layers_timeout`. Files are read at the server's start, and again when they change: established connections
-    keep what they have, and what cannot be used is reported and leaves the old in force.
+    cipher suites of Mozilla's intermediate profile, no renegotiation, no compression. The time for all layers together
+    is `Limits.layers_timeout`. Files are read at the server's start, and again when they change: established
+    connections keep what they have, and what cannot be used is reported and leaves the old in force.
 
     Parameters:
         certificate: a file in PEM: the certificate and those that sign it, without the root.
@@ -49,6 +49,7 @@ class TLS:
         psk_file: pre-shared keys, one a line, `IDENTITY:KEY` with the key in hexadecimal digits; Python 3.13.
         upgrade: connections begin in clear, and handlers encrypt them by `start_tls` (STARTTLS).
         self_signed: make a certificate for localhost at each start, for development: nobody can trust it.
+        handshake_timeout: seconds for the handshake alone; None: what all layers together have.
         reload_interval: seconds between two looks at the files.
 
     Errors: `ConfigurationError` at the server's start, for what cannot be read, does not fit together or is not safe.
@@ -75,6 +76,7 @@ class TLS:
         psk_file: Path | str | None = None,
         upgrade: bool = False,
         self_signed: bool = False,
+        handshake_timeout: float | None = None,
         reload_interval: float = 1.0,
     ) -> None:
         _check_choices(client_certificates, identity_from, minimum_version)
@@ -100,6 +102,7 @@ class TLS:
                 option="client_names",
             )
         self._self_signed = self_signed
+        self._timeout = handshake_timeout
         self._interval = reload_interval
         self._keyring: Keyring | None = None
         # One of the two: a plugin whose attribute for a hook is None does not implement it.
@@ -127,7 +130,7 @@ class TLS:
         finally:
             file.unlink()
         report(
-            "plugin 'tls'",
+            f"plugin 'tls' on {server.listener_name}",
             level="warning",
             text=f"a certificate for development was made, which nobody can trust: SHA-256 {fingerprint}",
         )
@@ -145,9 +148,11 @@ class TLS:
     async def _encrypt(self, connection: Connection) -> None:
         assert self._keyring is not None, "it has been activated"
         loaded = self._keyring.refresh(monotonic())
-        transform = TLSTransform(loaded.context, psk=loaded.psk)
-        await connection.push_established(transform)
-        facts = facts_of(transform.session, loaded.own_certificate(transform.session.context), transform.psk_identity)
+        transform = TLSTransform(loaded.choose, psk=loaded.psk)
+        await self._shake_hands(connection, transform)
+        session = transform.session
+        own = loaded.own_certificate(session.context)
+        facts = facts_of(session, own, transform.server_name, transform.psk_identity)
         connection.tls = facts
         identity = Identity(facts.psk, "psk") if facts.psk is not None else identity_of(facts, self._identity_from)
         if identity is None:
@@ -155,6 +160,14 @@ class TLS:
         if self._client_names is not None and identity.method == "tls" and not self._client_names.find(identity.name):
             raise RequestRejected(f"the client's certificate is that of {identity.name!r}, who is not admitted")
         connection.identity = identity
+
+    async def _shake_hands(self, connection: Connection, transform: TLSTransform) -> None:
+        before = connection.deadline
+        if self._timeout is not None:
+            limit = connection.server.clock() + self._timeout
+            connection.deadline = limit if before is None else min(before, limit)
+        await connection.push_established(transform)
+        connection.deadline = before
 
     @property
     def certificate_der(self) -> bytes:

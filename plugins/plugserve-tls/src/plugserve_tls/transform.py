@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from plugserve.errors import EndOfStream, ProtocolError
+
+from .hello import Incomplete, requested_name
 
 if TYPE_CHECKING:
     from .psk import PreSharedKeys
@@ -20,7 +23,8 @@ class TLSTransform:
     """One side of a TLS connection.
 
     Parameters:
-        context: the standard library's.
+        context: the standard library's; or, for a server, what chooses one by the name that the client asks for (None:
+            by no name), called when its ClientHello has come.
         server_side: whether it is the server's.
         server_hostname: for a client: whom it means to talk to.
         psk: a server's pre-shared keys, if it has any.
@@ -28,11 +32,23 @@ class TLSTransform:
     A stream that ends without close_notify is cut off (RFC 8446, section 6.1): `feed` raises `EndOfStream`.
     """
 
-    __slots__ = ("_held", "_incoming", "_object", "_outgoing", "_psk", "ended", "established", "psk_identity")
+    __slots__ = (
+        "_choose",
+        "_held",
+        "_hello",
+        "_incoming",
+        "_object",
+        "_outgoing",
+        "_psk",
+        "ended",
+        "established",
+        "psk_identity",
+        "server_name",
+    )
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | Callable[[str | None], ssl.SSLContext],
         *,
         server_side: bool = True,
         server_hostname: str | None = None,
@@ -40,21 +56,30 @@ class TLSTransform:
     ) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
-        )
+        self._object: ssl.SSLObject | None = None
+        self._choose: Callable[[str | None], ssl.SSLContext] | None = None
+        self._hello = b""
+        self.server_name: str | None = None
+        """The name that the client asked for, where a context was chosen by it."""
         self.ended = False
         self.established = False
         self._held = 0
         self._psk = psk
         self.psk_identity: str | None = None
         """That of the pre-shared key."""
+        if not isinstance(context, ssl.SSLContext):
+            self._choose = context
+            return
+        self._object = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
+        )
         if not server_side:
             self._shake_hands()
 
     @property
     def session(self) -> ssl.SSLObject:
-        """What the standard library knows of the connection."""
+        """What the standard library knows of the connection, once its context is chosen."""
+        assert self._object is not None, "the ClientHello has come"
         return self._object
 
     def feed(self, raw: bytes) -> bytes:
@@ -62,6 +87,15 @@ class TLSTransform:
         if not raw:
             self._incoming.write_eof()
             return self._cut_off()
+        if self._choose is not None:
+            raw = self._hello + raw
+            try:
+                self.server_name = requested_name(raw)
+            except Incomplete:
+                self._hello = raw
+                return b""
+            self._object = self._choose(self.server_name).wrap_bio(self._incoming, self._outgoing, server_side=True)
+            self._choose, self._hello = None, b""
         self._incoming.write(raw)
         if self.established:
             return self._decrypt()
@@ -75,7 +109,7 @@ class TLSTransform:
         return plain
 
     def _decrypt(self) -> bytes:
-        read = self._object.read
+        read = self.session.read
         pieces: list[bytes] = []
         try:
             while plain := read(_RECORD):
@@ -96,7 +130,7 @@ class TLSTransform:
         if self._psk is not None:
             self._psk.take()  # another connection's
         try:
-            self._object.do_handshake()
+            self.session.do_handshake()
         except ssl.SSLWantReadError:
             return False
         except (ssl.SSLError, ssl.CertificateError) as error:
@@ -116,7 +150,7 @@ class TLSTransform:
 
     def encode(self, plain: bytes) -> bytes:
         """The records that carry it."""
-        write = self._object.write
+        write = self.session.write
         sent = write(plain)
         while sent < len(plain):
             sent += write(memoryview(plain)[sent:])
@@ -135,7 +169,7 @@ class TLSTransform:
         if not self.established:
             return self.pending()
         try:
-            self._object.unwrap()
+            self.session.unwrap()
         except (ssl.SSLError, ValueError):
             pass  # what the peer has to say to it need not be awaited (RFC 8446, section 6.1)
         return self.pending()
