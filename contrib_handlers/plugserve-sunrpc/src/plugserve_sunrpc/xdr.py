@@ -1,0 +1,456 @@
+"""XDR, the external data representation (RFC 4506): values to bytes and back.
+
+`Packer` and `Unpacker` know the types of the RFC one by one. What `plugserve-rpcgen` writes uses them for all that
+varies in size, and reads and writes runs of fixed size at once through `Packer.buffer` and `Unpacker.take`.
+
+Everything that can be wrong is an `XDRError`: with bytes from a peer, with a value that does not fit its type, and with
+a value of a wrong Python type. The rules that a reader may be lax about are kept strictly: fill bytes are zero (section
+3), a bool is 0 or 1 (4.4), an enum is one of its members (4.3). A declared length is held against its limit and against
+the bytes that are there before anything is made of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Any, Final, NoReturn, Protocol, TypeVar
+
+from plugserve import ProtocolError
+
+__all__ = ["PADDING", "UNLIMITED", "Packable", "Packer", "Unpacker", "XDRError", "pack_value"]
+
+T = TypeVar("T")
+E = TypeVar("E", bound=IntEnum)
+
+UNLIMITED: Final = 0xFFFF_FFFF
+"""The limit that the RFC gives where a description gives none: lengths are unsigned ints."""
+
+PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+"""The fill bytes after data of a length, by that length modulo 4."""
+
+DEPTH: Final = 100
+"""How deep types that contain themselves may be nested. Python allows a thousand calls; a level takes two or three."""
+
+EMPTY_ITEMS: Final = 1024
+"""How many items an array may have whose items take no bytes, and so are not bounded by the bytes that are there."""
+
+_INT: Final = struct.Struct(">i")
+_UINT: Final = struct.Struct(">I")
+_HYPER: Final = struct.Struct(">q")
+_UHYPER: Final = struct.Struct(">Q")
+_FLOAT: Final = struct.Struct(">f")
+_DOUBLE: Final = struct.Struct(">d")
+_TRUE: Final = b"\0\0\0\1"
+_FALSE: Final = b"\0\0\0\0"
+
+
+class XDRError(ProtocolError):
+    """Bytes that are not what the description says, or a value that cannot be packed as it says.
+
+    Parameters:
+        message: what is wrong, and what was expected.
+        offset: where, in bytes from the start of the data.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(f"{message} (at offset {offset})")
+        self.offset = offset
+
+
+class Packable(Protocol):
+    """What can pack itself: every struct and union that `plugserve-rpcgen` writes."""
+
+    def pack(self, packer: Packer, /) -> None:
+        """Append this value to what is packed."""
+
+
+def pack_value(packer: Packer, value: Packable) -> None:
+    """Pack a struct or union: the form of `value.pack` that `Packer.pack_array` and `pack_optional` take."""
+    try:
+        pack = value.pack
+    except AttributeError:
+        packer.wrong("a struct or union", value)
+    pack(packer)
+
+
+def shown(value: object) -> str:
+    """A value for an error: its start, so that a long one does not fill the log."""
+    if isinstance(value, (bytes, bytearray, str)):
+        value = value[:33]
+    elif not isinstance(value, (int, float, type(None))):
+        return f"an object of type {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]} ..."
+
+
+class Packer:
+    """Packs values one after another.
+
+    Every method takes the value and appends its bytes, a multiple of four. `limit` is the most bytes or items that the
+    description allows; more are refused, as are values outside the type's range. All raise `XDRError`, whose offset is
+    then the number of bytes packed before the value.
+    """
+
+    __slots__ = ("buffer",)
+
+    buffer: bytearray
+    """What is packed so far. Compiled descriptions append to it directly."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    @property
+    def position(self) -> int:
+        """How many bytes are packed."""
+        return len(self.buffer)
+
+    def data(self) -> bytes:
+        """All that is packed."""
+        return bytes(self.buffer)
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise `XDRError` with the position."""
+        raise XDRError(message, len(self.buffer))
+
+    def wrong(self, expected: str, value: object) -> NoReturn:
+        """Raise the `XDRError` that says what was expected instead of `value`."""
+        self.fail(f"{expected} expected, not {shown(value)}")
+
+    def _number(self, form: struct.Struct, expected: str, value: float) -> None:
+        try:
+            self.buffer += form.pack(value)
+        except (struct.error, OverflowError, TypeError, ValueError):
+            self.wrong(expected, value)
+
+    def pack_int(self, value: int) -> None:
+        """An integer from -2**31 to 2**31 - 1 (section 4.1)."""
+        self._number(_INT, "an int from -2147483648 to 2147483647", value)
+
+    def pack_uint(self, value: int) -> None:
+        """An unsigned integer below 2**32 (section 4.2)."""
+        self._number(_UINT, "an unsigned int from 0 to 4294967295", value)
+
+    def pack_hyper(self, value: int) -> None:
+        """An integer from -2**63 to 2**63 - 1 (section 4.5)."""
+        self._number(_HYPER, "a hyper from -2**63 to 2**63 - 1", value)
+
+    def pack_uhyper(self, value: int) -> None:
+        """An unsigned integer below 2**64 (section 4.5)."""
+        self._number(_UHYPER, "an unsigned hyper from 0 to 2**64 - 1", value)
+
+    def pack_bool(self, value: bool) -> None:
+        """A bool (section 4.4); nothing else that is true or false."""
+        if value is True:
+            self.buffer += _TRUE
+        elif value is False:
+            self.buffer += _FALSE
+        else:
+            self.wrong("a bool", value)
+
+    def pack_enum(self, value: int, members: type[IntEnum] | None = None) -> None:
+        """An enum (section 4.3): one of `members`, or any int if these are not given."""
+        before = len(self.buffer)
+        self._number(_INT, "an enum's int", value)
+        if members is not None and value not in members._value2member_map_:
+            del self.buffer[before:]
+            self.wrong(f"a member of {members.__name__}", value)
+
+    def pack_float(self, value: float) -> None:
+        """A floating-point number in 32 bits, to which it is rounded (section 4.6); one too large is refused."""
+        self._number(_FLOAT, "a float of 32 bits", value)
+
+    def pack_double(self, value: float) -> None:
+        """A floating-point number in 64 bits, which is Python's own (section 4.7)."""
+        self._number(_DOUBLE, "a double", value)
+
+    def pack_quadruple(self, value: bytes) -> None:
+        """A floating-point number in 128 bits (section 4.8), as the 16 bytes that it is: Python has no such type."""
+        self.pack_opaque_fixed(16, value)
+
+    def pack_opaque_fixed(self, size: int, data: bytes) -> None:
+        """Exactly `size` bytes (section 4.9)."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            self.wrong("bytes", data)
+        if len(data) != size:
+            self.fail(f"{size} bytes expected, not {len(data)}")
+        self.buffer += data
+        self.buffer += PADDING[size & 3]
+
+    def pack_opaque(self, data: bytes, limit: int = UNLIMITED) -> None:
+        """Bytes of any number up to `limit` (section 4.10)."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            self.wrong("bytes", data)
+        size = len(data)
+        if size > limit:
+            self.fail(f"at most {limit} bytes expected, not {size}")
+        buffer = self.buffer
+        buffer += _UINT.pack(size)
+        buffer += data
+        if size & 3:
+            buffer += PADDING[size & 3]
+
+    def pack_string(self, data: bytes | str, limit: int = UNLIMITED) -> None:
+        """A string of up to `limit` bytes (section 4.11); a `str` becomes UTF-8."""
+        if isinstance(data, str):
+            try:
+                data = data.encode()
+            except UnicodeEncodeError:
+                self.wrong("a string that UTF-8 can encode", data)
+        self.pack_opaque(data, limit)
+
+    def count(self, items: object) -> int:
+        """How many items there are; what is no sequence is refused, and text and bytes as well."""
+        if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
+            self.wrong("a sequence of items", items)
+        return len(items)
+
+    def pack_array_fixed(self, size: int, items: Sequence[T], pack_item: Callable[[Packer, T], object]) -> None:
+        """Exactly `size` items (section 4.12), each packed by `pack_item(packer, item)`."""
+        if self.count(items) != size:
+            self.fail(f"{size} items expected, not {len(items)}")
+        for item in items:
+            pack_item(self, item)
+
+    def pack_array(self, items: Sequence[T], pack_item: Callable[[Packer, T], object], limit: int = UNLIMITED) -> None:
+        """Items of any number up to `limit` (section 4.13), each packed by `pack_item(packer, item)`."""
+        if self.count(items) > limit:
+            self.fail(f"at most {limit} items expected, not {len(items)}")
+        self.buffer += _UINT.pack(len(items))
+        for item in items:
+            pack_item(self, item)
+
+    def pack_optional(self, value: T | None, pack_item: Callable[[Packer, T], object]) -> None:
+        """A value or None (section 4.19), packed by `pack_item(packer, value)`."""
+        if value is None:
+            self.buffer += _FALSE
+        else:
+            self.buffer += _TRUE
+            pack_item(self, value)
+
+    def pack_chain(self, items: Sequence[T], pack_item: Callable[[Packer, T], object]) -> None:
+        """A linked list: each item after a true bool, and a false one at the end (the example of section 4.19).
+
+        Parameters:
+            items: the items.
+            pack_item: packs one item, without the optional item that follows it.
+        """
+        self.count(items)
+        for item in items:
+            self.buffer += _TRUE
+            pack_item(self, item)
+        self.buffer += _FALSE
+
+
+class Unpacker:
+    """Unpacks values one after another. The methods mirror those of `Packer`; each returns the value.
+
+    Parameters:
+        data: the bytes; anything but `bytes` is copied once.
+        limit: the most bytes or items of variable length that are taken, where the description allows more.
+        depth: how deep values of types that contain themselves may be nested.
+    Raises: `XDRError`, with the offset of what is wrong. After that the position means nothing.
+    """
+
+    __slots__ = ("data", "depth", "limit", "position")
+
+    data: bytes
+    """All bytes, those before the position too."""
+    position: int
+    """The offset of what comes next: a multiple of four."""
+
+    def __init__(self, data: bytes, *, limit: int = UNLIMITED, depth: int = DEPTH) -> None:
+        self.data = bytes(data)
+        self.position = 0
+        self.limit = limit
+        self.depth = depth
+
+    @property
+    def remaining(self) -> int:
+        """How many bytes are left."""
+        return len(self.data) - self.position
+
+    def fail(self, message: str, offset: int | None = None) -> NoReturn:
+        """Raise `XDRError`, with the position if no other offset is given."""
+        raise XDRError(message, self.position if offset is None else offset)
+
+    def done(self) -> None:
+        """Raises: `XDRError` if bytes are left."""
+        if self.remaining:
+            self.fail(f"the end of the data expected, but {self.remaining} bytes are left")
+
+    def rest(self) -> bytes:
+        """All bytes that are left, as they are."""
+        data = self.data[self.position :]
+        self.position = len(self.data)
+        return data
+
+    def short(self, expected: str, size: int) -> NoReturn:
+        """Raise the `XDRError` for data that ends before `size` bytes."""
+        self.fail(f"{expected} expected, {size} bytes, but the data ends after {self.remaining}")
+
+    def take(self, form: struct.Struct, expected: str) -> tuple[Any, ...]:
+        """A run of numbers at once.
+
+        Parameters:
+            form: their layout; its size is a multiple of four.
+            expected: what they are, for errors.
+        """
+        try:
+            values = form.unpack_from(self.data, self.position)
+        except struct.error:
+            self.short(expected, form.size)
+        self.position += form.size
+        return values
+
+    def unpack_int(self) -> int:
+        """An integer of 32 bits."""
+        value: int = self.take(_INT, "an int")[0]
+        return value
+
+    def unpack_uint(self) -> int:
+        """An unsigned integer of 32 bits."""
+        value: int = self.take(_UINT, "an unsigned int")[0]
+        return value
+
+    def unpack_hyper(self) -> int:
+        """An integer of 64 bits."""
+        value: int = self.take(_HYPER, "a hyper")[0]
+        return value
+
+    def unpack_uhyper(self) -> int:
+        """An unsigned integer of 64 bits."""
+        value: int = self.take(_UHYPER, "an unsigned hyper")[0]
+        return value
+
+    def unpack_float(self) -> float:
+        """A floating-point number of 32 bits."""
+        value: float = self.take(_FLOAT, "a float")[0]
+        return value
+
+    def unpack_double(self) -> float:
+        """A floating-point number of 64 bits."""
+        value: float = self.take(_DOUBLE, "a double")[0]
+        return value
+
+    def unpack_quadruple(self) -> bytes:
+        """A floating-point number of 128 bits, as its 16 bytes."""
+        return self.unpack_opaque_fixed(16)
+
+    def unpack_bool(self) -> bool:
+        """A bool: 0 or 1, nothing else."""
+        value = self.take(_UINT, "a bool")[0]
+        if value > 1:
+            self.fail(f"a bool, 0 or 1, expected, not {value}", self.position - 4)
+        return bool(value)
+
+    def unpack_enum(self, members: type[E]) -> E:
+        """An enum: one of `members`."""
+        value = self.take(_INT, f"a member of {members.__name__}")[0]
+        member = members._value2member_map_.get(value)
+        if member is None:
+            self.not_a_member(members, value, self.position - 4)
+        return member  # type: ignore[return-value]  # the map holds members
+
+    def not_a_member(self, members: type[IntEnum], value: int, offset: int) -> NoReturn:
+        """Raise the `XDRError` for an int that is no member."""
+        known = ", ".join(f"{member.name} = {member.value}" for member in list(members)[:8])
+        more = ", ..." if len(members) > 8 else ""
+        self.fail(f"a member of {members.__name__} expected ({known}{more}), not {value}", offset)
+
+    def unpack_opaque_fixed(self, size: int) -> bytes:
+        """Exactly `size` bytes."""
+        start = self.position
+        end = start + size
+        filled = (end + 3) & -4
+        data = self.data
+        if filled > len(data):
+            self.short("opaque data", filled - start)
+        if data[end:filled] != PADDING[size & 3]:
+            self.fail(f"fill bytes of zero expected, not {data[end:filled]!r}", end)
+        self.position = filled
+        return data[start:end]
+
+    def length(self, limit: int, what: str, minimum: int) -> int:
+        """The number of bytes or items that follow.
+
+        Parameters:
+            limit: the most that the description allows.
+            what: "bytes" or "items", for errors.
+            minimum: how many bytes one takes at least.
+        """
+        number: int = self.take(_UINT, f"a number of {what}")[0]
+        if number > limit or number > self.limit:
+            self.fail(f"at most {min(limit, self.limit)} {what} expected, not {number}", self.position - 4)
+        if number * minimum > self.remaining:
+            self.fail(f"{number} {what} announced, but only {self.remaining} bytes of data are left", self.position - 4)
+        if not minimum and number > EMPTY_ITEMS:
+            self.fail(f"at most {EMPTY_ITEMS} {what} without data expected, not {number}", self.position - 4)
+        return number
+
+    def unpack_opaque(self, limit: int = UNLIMITED) -> bytes:
+        """Bytes of any number up to `limit`."""
+        data = self.data
+        start = self.position + 4
+        try:
+            (size,) = _UINT.unpack_from(data, start - 4)
+        except struct.error:
+            self.short("a number of bytes", 4)
+        if size > limit or size > self.limit:
+            self.fail(f"at most {min(limit, self.limit)} bytes expected, not {size}")
+        end = start + size
+        filled = (end + 3) & -4
+        if filled > len(data):
+            self.fail(f"{size} bytes announced, but only {len(data) - start} bytes of data are left")
+        if size & 3 and data[end:filled] != PADDING[size & 3]:
+            self.fail(f"fill bytes of zero expected, not {data[end:filled]!r}", end)
+        self.position = filled
+        return data[start:end]
+
+    def unpack_string(self, limit: int = UNLIMITED) -> bytes:
+        """A string of up to `limit` bytes, as bytes: XDR does not say in which encoding."""
+        return self.unpack_opaque(limit)
+
+    def unpack_array_fixed(self, size: int, unpack_item: Callable[[Unpacker], T]) -> tuple[T, ...]:
+        """Exactly `size` items, each unpacked by `unpack_item(unpacker)`."""
+        return tuple([unpack_item(self) for _ in range(size)])
+
+    def unpack_array(
+        self, unpack_item: Callable[[Unpacker], T], limit: int = UNLIMITED, minimum: int = 4
+    ) -> tuple[T, ...]:
+        """Items of any number up to `limit`, each unpacked by `unpack_item(unpacker)`.
+
+        Parameters:
+            minimum: how many bytes an item takes at least. A number of items that cannot be there is refused at once.
+        """
+        return tuple([unpack_item(self) for _ in range(self.length(limit, "items", minimum))])
+
+    def unpack_optional(self, unpack_item: Callable[[Unpacker], T]) -> T | None:
+        """A value, unpacked by `unpack_item(unpacker)`, or None."""
+        return unpack_item(self) if self.unpack_bool() else None
+
+    def unpack_chain(self, unpack_item: Callable[[Unpacker], T]) -> tuple[T, ...]:
+        """A linked list, without recursion: it may be as long as the data.
+
+        Parameters:
+            unpack_item: unpacks one item, without the optional item that follows it.
+        """
+        items: list[T] = []
+        while self.unpack_bool():
+            if len(items) >= self.limit:
+                self.fail(f"at most {self.limit} items expected")
+            items.append(unpack_item(self))
+        return tuple(items)
+
+    def enter(self) -> None:
+        """Go one level deeper into a type that contains itself; `leave` goes back.
+
+        Raises: `XDRError` beyond the depth that was given.
+        """
+        if self.depth <= 0:
+            self.fail("values nested less deeply expected")
+        self.depth -= 1
+
+    def leave(self) -> None:
+        """Come back from one level."""
+        self.depth += 1

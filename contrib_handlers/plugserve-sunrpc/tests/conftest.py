@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """The path of a real client. Without it the test is skipped; in CI, where it must be there, it fails."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+        message = f"{name} is not installed: apt-get install {name}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return find
