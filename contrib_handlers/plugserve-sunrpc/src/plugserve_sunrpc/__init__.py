@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from .description import DescriptionError
+from .loading import load
+from .program import AsyncStub, Call, Procedure, Program, Reply, Stub
 from .xdr import Packer, Unpacker, XDRError
 
-__all__ = ["Packer", "Unpacker", "XDRError"]
+__all__ = [
+    "AsyncStub",
+    "Call",
+    "DescriptionError",
+    "Packer",
+    "Procedure",
+    "Program",
+    "Reply",
+    "Stub",
+    "Unpacker",
+    "XDRError",
+    "load",
+]

@@ -228,6 +228,90 @@ class Packer:
             self.buffer += _TRUE
             pack_item(self, value)
 
+    def pack_values(self, items: Sequence[Packable], limit: int = UNLIMITED) -> None:
+        """Structs or unions of any number up to `limit`."""
+        if self.count(items) > limit:
+            self.fail(f"at most {limit} items expected, not {len(items)}")
+        self.buffer += _UINT.pack(len(items))
+        for item in items:
+            item.pack(self)
+
+    def pack_numbers_fixed(self, size: int, items: Sequence[float], letter: str) -> None:
+        """Exactly `size` numbers of one kind, at once.
+
+        Parameters:
+            letter: their kind, as the module `struct` calls it.
+        """
+        if self.count(items) != size:
+            self.fail(f"{size} items expected, not {len(items)}")
+        try:
+            self.buffer += struct.pack(f">{size}{letter}", *items)
+        except (struct.error, OverflowError, TypeError, ValueError) as error:
+            self.fail(f"numbers that fit expected: {error}")
+
+    def pack_numbers(self, items: Sequence[float], letter: str, limit: int = UNLIMITED) -> None:
+        """Numbers of one kind, of any number up to `limit`, at once; `letter` as in `pack_numbers_fixed`."""
+        if self.count(items) > limit:
+            self.fail(f"at most {limit} items expected, not {len(items)}")
+        before = len(self.buffer)
+        self.buffer += _UINT.pack(len(items))
+        try:
+            self.pack_numbers_fixed(len(items), items, letter)
+        except XDRError:
+            del self.buffer[before:]
+            raise
+
+    def pack_chain_values(self, items: Sequence[Packable]) -> None:
+        """A linked list of structs; see `pack_chain`."""
+        self.count(items)
+        for item in items:
+            self.buffer += _TRUE
+            item.pack(self)
+        self.buffer += _FALSE
+
+    def pack_linked(self, items: Sequence[Packable]) -> None:
+        """A linked list of structs whose first item is always there, and so has no bool before it."""
+        if not self.count(items):
+            self.fail("one item at least expected")
+        items[0].pack(self)
+        self.pack_chain_values(items[1:])
+
+    def refuse(self, what: str, failure: Exception) -> NoReturn:
+        """Raise the `XDRError` for what Python said when a value of the type `what` was packed."""
+        if isinstance(failure, RecursionError):
+            self.fail(f"{what}: values nested less deeply expected")
+        self.fail(f"{what}: fields of their types and ranges expected: {failure}")
+
+    def outside(self, expected: str, low: int, high: int, value: object) -> NoReturn:
+        """Raise the `XDRError` for a number that is not in its range."""
+        self.wrong(f"{expected} from {low} to {high}", value)
+
+    def pack_small(self, value: int, low: int, high: int) -> None:
+        """An integer from `low` to `high`, which takes four bytes all the same."""
+        try:
+            fits = low <= value <= high
+        except TypeError:
+            fits = False
+        if not fits:
+            self.wrong(f"an integer from {low} to {high}", value)
+        self._number(_INT, f"an integer from {low} to {high}", value)
+
+    def pack_char(self, value: int) -> None:
+        """C's char, as rpcgen sends it: in an int."""
+        self.pack_small(value, -128, 127)
+
+    def pack_uchar(self, value: int) -> None:
+        """C's unsigned char, in an unsigned int."""
+        self.pack_small(value, 0, 255)
+
+    def pack_short(self, value: int) -> None:
+        """C's short, in an int."""
+        self.pack_small(value, -32768, 32767)
+
+    def pack_ushort(self, value: int) -> None:
+        """C's unsigned short, in an unsigned int."""
+        self.pack_small(value, 0, 65535)
+
     def pack_chain(self, items: Sequence[T], pack_item: Callable[[Packer, T], object]) -> None:
         """A linked list: each item after a true bool, and a false one at the end (the example of section 4.19).
 
@@ -349,14 +433,14 @@ class Unpacker:
         value = self.take(_INT, f"a member of {members.__name__}")[0]
         member = members._value2member_map_.get(value)
         if member is None:
-            self.not_a_member(members, value, self.position - 4)
+            self.not_a_member(members, value, 4)
         return member  # type: ignore[return-value]  # the map holds members
 
-    def not_a_member(self, members: type[IntEnum], value: int, offset: int) -> NoReturn:
-        """Raise the `XDRError` for an int that is no member."""
+    def not_a_member(self, members: type[IntEnum], value: int, back: int) -> NoReturn:
+        """Raise the `XDRError` for an int that is no member, which was taken `back` bytes before the position."""
         known = ", ".join(f"{member.name} = {member.value}" for member in list(members)[:8])
         more = ", ..." if len(members) > 8 else ""
-        self.fail(f"a member of {members.__name__} expected ({known}{more}), not {value}", offset)
+        self.fail(f"a member of {members.__name__} expected ({known}{more}), not {value}", self.position - back)
 
     def unpack_opaque_fixed(self, size: int) -> bytes:
         """Exactly `size` bytes."""
@@ -411,8 +495,59 @@ class Unpacker:
         """A string of up to `limit` bytes, as bytes: XDR does not say in which encoding."""
         return self.unpack_opaque(limit)
 
-    def unpack_array_fixed(self, size: int, unpack_item: Callable[[Unpacker], T]) -> tuple[T, ...]:
-        """Exactly `size` items, each unpacked by `unpack_item(unpacker)`."""
+    def unpack_small(self, low: int, high: int) -> int:
+        """An integer from `low` to `high`, in four bytes."""
+        value: int = self.take(_INT, "an int")[0]
+        if not low <= value <= high:
+            self.fail(f"an integer from {low} to {high} expected, not {value}", self.position - 4)
+        return value
+
+    def unpack_char(self) -> int:
+        """C's char, in an int."""
+        return self.unpack_small(-128, 127)
+
+    def unpack_uchar(self) -> int:
+        """C's unsigned char, in an unsigned int."""
+        return self.unpack_small(0, 255)
+
+    def unpack_short(self) -> int:
+        """C's short, in an int."""
+        return self.unpack_small(-32768, 32767)
+
+    def unpack_ushort(self) -> int:
+        """C's unsigned short, in an unsigned int."""
+        return self.unpack_small(0, 65535)
+
+    def outside(self, low: int, high: int, value: int, back: int) -> NoReturn:
+        """Raise the `XDRError` for a number not in its range, which was taken `back` bytes before the position."""
+        what = "a bool, 0 or 1," if high == 1 else f"an integer from {low} to {high}"
+        self.fail(f"{what} expected, not {value}", self.position - back)
+
+    def unpack_numbers_fixed(self, size: int, letter: str) -> tuple[Any, ...]:
+        """Exactly `size` numbers of one kind, at once.
+
+        Parameters:
+            letter: their kind, as the module `struct` calls it: one of `iIqQfd`.
+        """
+        width = 8 if letter in "qQd" else 4
+        if size * width > self.remaining:
+            self.short(f"{size} numbers", size * width)
+        values = struct.unpack_from(f">{size}{letter}", self.data, self.position)
+        self.position += size * width
+        return values
+
+    def unpack_numbers(self, letter: str, limit: int = UNLIMITED) -> tuple[Any, ...]:
+        """Numbers of one kind, of any number up to `limit`, at once; `letter` as in `unpack_numbers_fixed`."""
+        return self.unpack_numbers_fixed(self.length(limit, "items", 8 if letter in "qQd" else 4), letter)
+
+    def unpack_linked(self, unpack_item: Callable[[Unpacker], T]) -> tuple[T, ...]:
+        """A linked list whose first item is always there, and so has no bool before it."""
+        return (unpack_item(self), *self.unpack_chain(unpack_item))
+
+    def unpack_array_fixed(self, size: int, unpack_item: Callable[[Unpacker], T], minimum: int = 4) -> tuple[T, ...]:
+        """Exactly `size` items, each unpacked by `unpack_item(unpacker)`; `minimum` as in `unpack_array`."""
+        if size * minimum > self.remaining:
+            self.short(f"{size} items", size * minimum)
         return tuple([unpack_item(self) for _ in range(size)])
 
     def unpack_array(
