@@ -24,7 +24,7 @@ import keyword
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .description import (
@@ -64,7 +64,14 @@ IMPORTS = {
     "struct": {"Struct"},
     "typing": {"Any", "ClassVar", "Final", "TypeAlias", "Union"},
     "plugserve_sunrpc.program": {"AsyncStub", "Call", "Procedure", "Program", "Reply", "Stub"},
-    "plugserve_sunrpc.records": {"PackingFailure", "maker", "members", "pack_nothing", "unpack_nothing"},
+    "plugserve_sunrpc.records": {
+        "PackingFailure",
+        "UnpackingFailure",
+        "maker",
+        "members",
+        "pack_nothing",
+        "unpack_nothing",
+    },
     "plugserve_sunrpc.xdr": {"Packer", "Unpacker", "pack_value"},
 }
 """All that a module may import; it imports what it uses."""
@@ -78,11 +85,15 @@ USED_IN_FIELDS = {"bool", "bytes", "float", "int", "str", "tuple", "staticmethod
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """A number inside a run: how to reach it from the value, its name once unpacked, and what it is."""
+    """A number inside a run: how to reach it from the value, its name once unpacked, and what it is.
+
+    `given` is False for the length of the data that follows, and for the bool before an optional value.
+    """
 
     path: str
     local: str
     kind: Base
+    given: bool = True
 
 
 def generate(description: Description) -> str:
@@ -205,7 +216,7 @@ class _Generator:
         if isinstance(found, Opaque):
             return self.call("packer.pack_opaque", [value, *self.limit(found.size)])
         if isinstance(found, String):
-            return self.call("packer.pack_string", [value, *self.limit(found.size)])
+            return self.call("packer.pack_opaque", [value, *self.limit(found.size)])
         if isinstance(found, Struct) and self.resolver.link(found):
             return f"packer.pack_linked({value})"
         if isinstance(found, Union) and self.resolver.optional_arm(found):
@@ -245,7 +256,7 @@ class _Generator:
         if isinstance(found, Opaque):
             return self.call("unpacker.unpack_opaque", self.limit(found.size))
         if isinstance(found, String):
-            return self.call("unpacker.unpack_string", self.limit(found.size))
+            return self.call("unpacker.unpack_opaque", self.limit(found.size))
         if isinstance(found, Struct) and self.resolver.link(found):
             return f"unpacker.unpack_linked({self.name(found.name)}.unpack)"
         if isinstance(found, Union) and self.resolver.optional_arm(found):
@@ -362,7 +373,12 @@ class _Generator:
             )
         )
         # No rule about names holds for names that are given.
-        lines += ["# ruff: noqa", "", "from __future__ import annotations", ""]
+        lines += [
+            "# ruff: noqa: A001, A002, E501, N801, N802, N806, N815, N816, PYI042, RUF100, SIM114, UP007",
+            "",
+            "from __future__ import annotations",
+            "",
+        ]
         lines += self.imports(body)
         blank = "\n\n" if body.startswith(("class ", "@", "def ")) else "\n"
         return "\n".join(lines).rstrip() + "\n" + (f"{blank}{body}" if body else "")
@@ -490,19 +506,51 @@ class _Generator:
             all_leaves += leaves
         return all_leaves
 
-    def runs(self, fields: list[Field]) -> Iterator[list[Field]]:
-        """The fields, those together that are packed at once."""
+    def heading(self, field: Field) -> _Leaf | None:
+        """The number that comes before a value of variable size, where it can end a run: a length, or a bool."""
+        own = self.field_name(field.name)
+        found = self.resolver.base(field.type)
+        if isinstance(found, String) or (isinstance(found, Opaque) and not found.fixed):
+            return _Leaf(f"len(self.{own})", f"{own}_size", Basic("unsigned int"), given=False)
+        item = self.optional_item(field.type)
+        if item is None or len(f"            {own} = {self.unpack(item)} if {own}_follows_ else None") > WIDTH:
+            return None
+        return _Leaf(f"self.{own} is not None", f"{own}_follows", Basic("bool"), given=False)
+
+    def optional_item(self, kind: Type) -> Type | None:
+        """What an optional value is where it is there; None for other types."""
+        found = self.resolver.base(kind)
+        if isinstance(found, OptionalType) and not self.chained(found) and not self.resolver.nullable(found.item):
+            return found.item
+        arm = self.resolver.optional_arm(found)
+        return arm.type if arm else None
+
+    def body(self, field: Field, heading: _Leaf, packing: list[str], unpacking: list[str]) -> None:
+        """What follows a heading."""
+        own = self.field_name(field.name)
+        found = self.resolver.base(field.type)
+        if isinstance(found, (String, Opaque)):
+            limit = self.limit(found.size)
+            packing += self.statement("            ", "", self.call("packer.fill", [f"self.{own}", *limit]))
+            call = self.call("unpacker.filled", [heading.local, *limit])
+            unpacking += self.statement("            ", f"{own} = ", call)
+            return
+        item = self.optional_item(field.type)
+        assert item is not None
+        packing.append(f"            if self.{own} is not None:")
+        packing += self.statement("                ", "", self.pack(item, f"self.{own}"))
+        unpacking.append(f"            {own} = {self.unpack(item)} if {heading.local} else None")
+
+    def runs(self, fields: list[Field]) -> Iterator[tuple[list[Field], Field | None]]:
+        """The fields: those that are numbers together, and the one after them, whose heading goes with them."""
         run: list[Field] = []
         for field in fields:
             if self.leaves(field.type, "", "") is not None:
                 run.append(field)
-                continue
-            if run:
-                yield run
-            run = []
-            yield [field]
-        if run:
-            yield run
+            else:
+                yield run, field
+                run = []
+        yield run, None
 
     def struct(self, definition: Struct) -> Iterator[list[str]]:
         """The class, the layouts of its runs before it, and its maker after it."""
@@ -514,31 +562,37 @@ class _Generator:
         layouts: list[str] = []
         recursive = definition.name in self.resolver.recursive
         if recursive:
-            unpacking.append("        unpacker.enter()")
-        used = {self.field_name(field.name) for field in fields}
+            unpacking.append("            unpacker.enter()")
+        used = {self.field_name(field.name) for field in fields} | self.globals
         arguments: list[str] = []
-        for run in self.runs(fields):
+        for run, last in self.runs(fields):
             leaves: list[_Leaf] = []
             for field in run:
                 own = self.field_name(field.name)
                 leaves += self.leaves(field.type, f"self.{own}", own) or []
-            leaves = _unique(leaves, used)
+            heading = self.heading(last) if last and leaves else None
+            leaves = _unique([*leaves, *([heading] if heading else [])], used)
+            alone = list(run)
             if len(leaves) > 1:
                 layout = f"_{definition.name}_{len(layouts) + 1}"
-                form = _layout(leaves)
-                layouts += self.fitted("", f"{layout}: Final = Struct(", [f'">{form}"'], ")")
+                layouts += self.fitted("", f"{layout}: Final = Struct(", [f'">{_layout(leaves)}"'], ")")
                 self.pack_run(leaves, layout, packing)
-                self.unpack_run(leaves, layout, definition.name, unpacking)
+                self.unpack_run(leaves, layout, unpacking)
                 rest = iter(leaves)
                 arguments += [self.built(field.type, rest) for field in run]
-                continue
-            for field in run:
+                alone = []
+            if last and heading:
+                self.body(last, leaves[-1], packing, unpacking)
+                arguments.append(self.field_name(last.name))
+            elif last:
+                alone.append(last)
+            for field in alone:
                 own = self.field_name(field.name)
-                packing += self.statement("            ", "", self.pack(field.type, f"self.{own}"))
-                unpacking += self.statement("        ", f"{own} = ", self.unpack(field.type))
+                self.single(field, packing, unpacking)
                 arguments.append(own)
         if recursive:
-            unpacking.append("        unpacker.leave()")
+            unpacking.append("            unpacker.leave()")
+        unpacking += self.fitted("            ", f"return _make_{definition.name}(", arguments, ")")
         lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:"]
         if link:
             more = f"An item of a linked list: the list is a tuple, without {link.name}."
@@ -549,16 +603,28 @@ class _Generator:
         lines += [f"    {self.field_name(field.name)}: {self.annotation(field.type)}" for field in fields]
         if fields:
             lines.append("")
-        lines += self.methods(name, definition.name, packing, unpacking, arguments)
+        lines += self.methods(name, definition.name, packing, unpacking)
         if layouts:
             yield layouts
         yield lines
         yield list(self.fitted("", f"_make_{definition.name}: Final = maker(", [name], ")"))
 
-    def methods(
-        self, name: str, plain: str, packing: list[str], unpacking: list[str], arguments: list[str] | None
-    ) -> Iterator[str]:
-        """`pack` and `unpack`. Without `arguments`, `unpacking` returns by itself."""
+    def single(self, field: Field, packing: list[str], unpacking: list[str]) -> None:
+        """A field on its own."""
+        own = self.field_name(field.name)
+        item = self.optional_item(field.type)
+        line = f"            {own} = {self.unpack(item)} if unpacker.unpack_bool() else None" if item else ""
+        if item is None or len(line) > WIDTH:
+            packing += self.statement("            ", "", self.pack(field.type, f"self.{own}"))
+            unpacking += self.statement("            ", f"{own} = ", self.unpack(field.type))
+            return
+        packing.append(f"            packer.pack_bool(self.{own} is not None)")
+        packing.append(f"            if self.{own} is not None:")
+        packing += self.statement("                ", "", self.pack(item, f"self.{own}"))
+        unpacking.append(line)
+
+    def methods(self, name: str, plain: str, packing: list[str], unpacking: list[str]) -> Iterator[str]:
+        """`pack` and `unpack`, with Python's errors made ours."""
         yield "    def pack(self, packer: Packer) -> None:"
         yield '        """Pack it; raises `XDRError`."""'
         if packing:
@@ -570,9 +636,10 @@ class _Generator:
         yield "    @staticmethod"
         yield from self.fitted("    ", "def unpack(", ["unpacker: Unpacker"], f") -> {name}:")
         yield '        """Unpack one; raises `XDRError`."""'
+        yield "        try:"
         yield from unpacking
-        if arguments is not None:
-            yield from self.fitted("        ", f"return _make_{plain}(", arguments, ")")
+        yield "        except UnpackingFailure as failure:"
+        yield f'            unpacker.refuse("{plain}", failure)'
 
     def pack_run(self, leaves: list[_Leaf], layout: str, out: list[str]) -> None:
         """Check what has fewer values than its size, and pack all."""
@@ -582,19 +649,20 @@ class _Generator:
                 out.append(f"{indent}if {leaf.path} not in _members_{leaf.kind.name}:")
                 expected = f'"a member of {leaf.kind.name}"'
                 out += self.fitted(f"{indent}    ", "packer.wrong(", [expected, leaf.path], ")")
-            elif limits := self.range(leaf.kind):
+            elif leaf.given and (limits := self.range(leaf.kind)):
                 out.append(f"{indent}if not {limits[0]} <= {leaf.path} <= {limits[1]}:")
                 expected = f'"{leaf.path.removeprefix("self.")}"'
                 items = [expected, str(limits[0]), str(limits[1]), leaf.path]
                 out += self.fitted(f"{indent}    ", "packer.outside(", items, ")")
         paths = [leaf.path for leaf in leaves]
-        out += self.fitted(indent, f"packer.buffer += {layout}.pack(", paths, ")")
+        out += self.statement(indent, "", f"packer.write({self.call(f'{layout}.pack', paths)})")
 
-    def unpack_run(self, leaves: list[_Leaf], layout: str, name: str, out: list[str]) -> None:
+    def unpack_run(self, leaves: list[_Leaf], layout: str, out: list[str]) -> None:
         """Unpack all, and check what has fewer values than its size."""
-        indent = "        "
+        indent = "            "
         locals_ = [leaf.local for leaf in leaves]
-        taken = f'unpacker.take({layout}, "{name}")'
+        back = sum(_size(leaf.kind) for leaf in leaves)
+        taken = f"{layout}.unpack(unpacker.read({back}))"
         line = f"{indent}{', '.join(locals_)} = {taken}"
         if len(line) <= WIDTH:
             out.append(line)
@@ -602,7 +670,6 @@ class _Generator:
             out.append(f"{indent}(")
             out += [f"{indent}    {local}," for local in locals_]
             out += self.statement(indent, ") = ", taken)
-        back = sum(_size(leaf.kind) for leaf in leaves)
         for leaf in leaves:
             if isinstance(leaf.kind, Enum):
                 out.append(f"{indent}if {leaf.local} not in _members_{leaf.kind.name}:")
@@ -668,7 +735,7 @@ class _Generator:
             lines.append(f"    ]{default}")
         lines.append("")
         packing, unpacking = self.arms(definition, kind, switch, arms)
-        lines += self.methods(name, definition.name, packing, unpacking, None)
+        lines += self.methods(name, definition.name, packing, unpacking)
         yield lines
         yield list(self.fitted("", f"_make_{definition.name}: Final = maker(", [name], ")"))
 
@@ -680,17 +747,17 @@ class _Generator:
         make = f"_make_{definition.name}"
         packing = ["            value: Any = self.value"]
         packing += self.statement("            ", "", self.pack(definition.discriminant.type, f"self.{switch}"))
-        unpacking = ["        unpacker.enter()"] if recursive else []
-        unpacking += self.statement("        ", f"{switch} = ", self.unpack(definition.discriminant.type))
+        unpacking = ["            unpacker.enter()"] if recursive else []
+        unpacking += self.statement("            ", f"{switch} = ", self.unpack(definition.discriminant.type))
         word = "if"
         named = False
         for labels, field in arms:
             pack = self.pack(field.type, "value") if field else "pack_nothing(packer, value)"
             unpack = self.unpack(field.type) if field else "None"
-            inside_pack, inside_unpack = "            ", "        "
+            inside_pack = inside_unpack = "            "
             if labels is not None:
                 packing += self.condition("            ", word, f"self.{switch}", labels)
-                unpacking += self.condition("        ", "if", switch, labels)
+                unpacking += self.condition("            ", "if", switch, labels)
                 inside_pack += "    "
                 inside_unpack += "    "
                 word = "elif"
@@ -709,13 +776,13 @@ class _Generator:
             else:
                 unpacking.append(f"{inside_unpack}return {make}({switch}, {unpack})")
         if named:
-            unpacking.insert(0, "        value: Any")
+            unpacking.insert(0, "            value: Any")
         if not definition.default:
             message = f'f"{definition.name}: a case expected, not {{self.{switch}}}"'
             packing.append("            else:")
             packing += self.fitted("                ", "packer.fail(", [message], ")")
             message = f'f"{definition.name}: a case expected, not {{{switch}}}"'
-            unpacking += self.fitted("        ", "unpacker.fail(", [message, "unpacker.position - 4"], ")")
+            unpacking += self.fitted("            ", "unpacker.fail(", [message, "unpacker.position - 4"], ")")
         return packing, unpacking
 
     def condition(self, indent: str, word: str, value: str, labels: list[str]) -> Iterator[str]:
@@ -854,11 +921,11 @@ def _unique(leaves: list[_Leaf], used: set[str]) -> list[_Leaf]:
     out = []
     for leaf in leaves:
         local = leaf.local
-        if leaf.path.count(".") > 1:
+        if leaf.path.count(".") > 1 or not leaf.given:
             while local in used:
                 local += "_"
             used.add(local)
-        out.append(_Leaf(leaf.path, local, leaf.kind))
+        out.append(replace(leaf, local=local))
     return out
 
 

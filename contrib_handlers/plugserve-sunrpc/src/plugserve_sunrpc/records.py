@@ -9,7 +9,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .xdr import Packer, Unpacker
 
-__all__ = ["PackingFailure", "maker", "members", "pack_nothing", "unpack_nothing"]
+__all__ = ["PackingFailure", "UnpackingFailure", "maker", "members", "pack_nothing", "unpack_nothing"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,6 +17,9 @@ E = TypeVar("E", bound=IntEnum)
 
 PackingFailure: Final = (struct.error, AttributeError, TypeError, ValueError, OverflowError, RecursionError)
 """What Python raises where a value is not of the type, or not in the range, that the description gives."""
+
+UnpackingFailure: Final = (struct.error, RecursionError)
+"""What Python raises where the data ends too early, or where one's own limit of depth is beyond Python's."""
 
 
 def maker(cls: Callable[P, T]) -> Callable[P, T]:

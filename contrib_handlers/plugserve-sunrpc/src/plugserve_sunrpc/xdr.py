@@ -1,7 +1,7 @@
 """XDR, the external data representation (RFC 4506): values to bytes and back.
 
 `Packer` and `Unpacker` know the types of the RFC one by one. What `plugserve-rpcgen` writes uses them for all that
-varies in size, and reads and writes runs of fixed size at once through `Packer.buffer` and `Unpacker.take`.
+varies in size, and reads and writes runs of fixed size at once through `Packer.write` and `Unpacker.read`.
 
 Everything that can be wrong is an `XDRError`: with bytes from a peer, with a value that does not fit its type, and with
 a value of a wrong Python type. The rules that a reader may be lax about are kept strictly: fill bytes are zero (section
@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from io import BytesIO
 from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from plugserve import ProtocolError
@@ -92,26 +93,30 @@ class Packer:
     then the number of bytes packed before the value.
     """
 
-    __slots__ = ("buffer",)
+    __slots__ = ("_parts", "write")
 
-    buffer: bytearray
-    """What is packed so far. Compiled descriptions append to it directly."""
+    write: Callable[[bytes], object]
+    """Appends bytes as they are, which compiled descriptions do with runs of numbers: a multiple of four."""
 
     def __init__(self) -> None:
-        self.buffer = bytearray()
+        self._parts: list[bytes] = []
+        # Appending to a list and joining once is the cheapest way that Python has, by a third.
+        self.write = self._parts.append
 
     @property
     def position(self) -> int:
         """How many bytes are packed."""
-        return len(self.buffer)
+        return sum(map(len, self._parts))
 
     def data(self) -> bytes:
         """All that is packed."""
-        return bytes(self.buffer)
+        data = b"".join(self._parts)
+        self._parts[:] = [data]
+        return data
 
     def fail(self, message: str) -> NoReturn:
         """Raise `XDRError` with the position."""
-        raise XDRError(message, len(self.buffer))
+        raise XDRError(message, self.position)
 
     def wrong(self, expected: str, value: object) -> NoReturn:
         """Raise the `XDRError` that says what was expected instead of `value`."""
@@ -119,7 +124,7 @@ class Packer:
 
     def _number(self, form: struct.Struct, expected: str, value: float) -> None:
         try:
-            self.buffer += form.pack(value)
+            self.write(form.pack(value))
         except (struct.error, OverflowError, TypeError, ValueError):
             self.wrong(expected, value)
 
@@ -142,18 +147,17 @@ class Packer:
     def pack_bool(self, value: bool) -> None:
         """A bool (section 4.4); nothing else that is true or false."""
         if value is True:
-            self.buffer += _TRUE
+            self.write(_TRUE)
         elif value is False:
-            self.buffer += _FALSE
+            self.write(_FALSE)
         else:
             self.wrong("a bool", value)
 
     def pack_enum(self, value: int, members: type[IntEnum] | None = None) -> None:
         """An enum (section 4.3): one of `members`, or any int if these are not given."""
-        before = len(self.buffer)
         self._number(_INT, "an enum's int", value)
         if members is not None and value not in members._value2member_map_:
-            del self.buffer[before:]
+            del self._parts[-1]
             self.wrong(f"a member of {members.__name__}", value)
 
     def pack_float(self, value: float) -> None:
@@ -170,25 +174,42 @@ class Packer:
 
     def pack_opaque_fixed(self, size: int, data: bytes) -> None:
         """Exactly `size` bytes (section 4.9)."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            self.wrong("bytes", data)
+        if data.__class__ is not bytes:
+            data = self._copied(data)
         if len(data) != size:
             self.fail(f"{size} bytes expected, not {len(data)}")
-        self.buffer += data
-        self.buffer += PADDING[size & 3]
+        self.write(data)
+        if size & 3:
+            self.write(PADDING[size & 3])
 
     def pack_opaque(self, data: bytes, limit: int = UNLIMITED) -> None:
         """Bytes of any number up to `limit` (section 4.10)."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            self.wrong("bytes", data)
+        if data.__class__ is not bytes:
+            data = self._copied(data)
         size = len(data)
         if size > limit:
             self.fail(f"at most {limit} bytes expected, not {size}")
-        buffer = self.buffer
-        buffer += _UINT.pack(size)
-        buffer += data
+        self.write(_UINT.pack(size))
+        self.write(data)
         if size & 3:
-            buffer += PADDING[size & 3]
+            self.write(PADDING[size & 3])
+
+    def fill(self, data: bytes, limit: int = UNLIMITED) -> None:
+        """Bytes of any number up to `limit`, whose length is packed already, and their fill bytes."""
+        if data.__class__ is not bytes:
+            data = self._copied(data)
+        size = len(data)
+        if size > limit:
+            self.fail(f"at most {limit} bytes expected, not {size}")
+        self.write(data)
+        if size & 3:
+            self.write(PADDING[size & 3])
+
+    def _copied(self, data: object) -> bytes:
+        """Other bytes than `bytes`, which may change before they are joined."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            self.wrong("bytes", data)
+        return bytes(data)
 
     def pack_string(self, data: bytes | str, limit: int = UNLIMITED) -> None:
         """A string of up to `limit` bytes (section 4.11); a `str` becomes UTF-8."""
@@ -216,23 +237,23 @@ class Packer:
         """Items of any number up to `limit` (section 4.13), each packed by `pack_item(packer, item)`."""
         if self.count(items) > limit:
             self.fail(f"at most {limit} items expected, not {len(items)}")
-        self.buffer += _UINT.pack(len(items))
+        self.write(_UINT.pack(len(items)))
         for item in items:
             pack_item(self, item)
 
     def pack_optional(self, value: T | None, pack_item: Callable[[Packer, T], object]) -> None:
         """A value or None (section 4.19), packed by `pack_item(packer, value)`."""
         if value is None:
-            self.buffer += _FALSE
+            self.write(_FALSE)
         else:
-            self.buffer += _TRUE
+            self.write(_TRUE)
             pack_item(self, value)
 
     def pack_values(self, items: Sequence[Packable], limit: int = UNLIMITED) -> None:
         """Structs or unions of any number up to `limit`."""
         if self.count(items) > limit:
             self.fail(f"at most {limit} items expected, not {len(items)}")
-        self.buffer += _UINT.pack(len(items))
+        self.write(_UINT.pack(len(items)))
         for item in items:
             item.pack(self)
 
@@ -245,7 +266,7 @@ class Packer:
         if self.count(items) != size:
             self.fail(f"{size} items expected, not {len(items)}")
         try:
-            self.buffer += struct.pack(f">{size}{letter}", *items)
+            self.write(struct.pack(f">{size}{letter}", *items))
         except (struct.error, OverflowError, TypeError, ValueError) as error:
             self.fail(f"numbers that fit expected: {error}")
 
@@ -253,21 +274,17 @@ class Packer:
         """Numbers of one kind, of any number up to `limit`, at once; `letter` as in `pack_numbers_fixed`."""
         if self.count(items) > limit:
             self.fail(f"at most {limit} items expected, not {len(items)}")
-        before = len(self.buffer)
-        self.buffer += _UINT.pack(len(items))
-        try:
-            self.pack_numbers_fixed(len(items), items, letter)
-        except XDRError:
-            del self.buffer[before:]
-            raise
+        self.write(_UINT.pack(len(items)))
+        self.pack_numbers_fixed(len(items), items, letter)
 
     def pack_chain_values(self, items: Sequence[Packable]) -> None:
         """A linked list of structs; see `pack_chain`."""
         self.count(items)
+        write = self.write
         for item in items:
-            self.buffer += _TRUE
+            write(_TRUE)
             item.pack(self)
-        self.buffer += _FALSE
+        write(_FALSE)
 
     def pack_linked(self, items: Sequence[Packable]) -> None:
         """A linked list of structs whose first item is always there, and so has no bool before it."""
@@ -321,9 +338,9 @@ class Packer:
         """
         self.count(items)
         for item in items:
-            self.buffer += _TRUE
+            self.write(_TRUE)
             pack_item(self, item)
-        self.buffer += _FALSE
+        self.write(_FALSE)
 
 
 class Unpacker:
@@ -336,23 +353,32 @@ class Unpacker:
     Raises: `XDRError`, with the offset of what is wrong. After that the position means nothing.
     """
 
-    __slots__ = ("data", "depth", "limit", "position")
+    __slots__ = ("_most", "_stream", "data", "depth", "limit", "read")
 
     data: bytes
     """All bytes, those before the position too."""
-    position: int
-    """The offset of what comes next: a multiple of four."""
+    read: Callable[..., bytes]
+    """Takes the next bytes as they are, fewer if the data ends. Compiled descriptions unpack runs of numbers from it."""
 
     def __init__(self, data: bytes, *, limit: int = UNLIMITED, depth: int = DEPTH) -> None:
         self.data = bytes(data)
-        self.position = 0
         self.limit = limit
         self.depth = depth
+        # More than there is at all needs no look at what is left.
+        self._most = min(limit, len(self.data))
+        # It keeps the position in C, which makes everything a third faster, and shares the bytes.
+        self._stream = BytesIO(self.data)
+        self.read = self._stream.read
+
+    @property
+    def position(self) -> int:
+        """The offset of what comes next: a multiple of four."""
+        return self._stream.tell()
 
     @property
     def remaining(self) -> int:
         """How many bytes are left."""
-        return len(self.data) - self.position
+        return len(self.data) - self._stream.tell()
 
     def fail(self, message: str, offset: int | None = None) -> NoReturn:
         """Raise `XDRError`, with the position if no other offset is given."""
@@ -365,13 +391,18 @@ class Unpacker:
 
     def rest(self) -> bytes:
         """All bytes that are left, as they are."""
-        data = self.data[self.position :]
-        self.position = len(self.data)
-        return data
+        return self.read()
 
-    def short(self, expected: str, size: int) -> NoReturn:
-        """Raise the `XDRError` for data that ends before `size` bytes."""
-        self.fail(f"{expected} expected, {size} bytes, but the data ends after {self.remaining}")
+    def short(self, expected: str, size: int, offset: int) -> NoReturn:
+        """Raise the `XDRError` for data that ends before the `size` bytes that begin at an offset."""
+        left = len(self.data) - offset
+        self.fail(f"{expected} expected, {size} bytes, but the data ends after {left}", offset)
+
+    def refuse(self, what: str, failure: Exception) -> NoReturn:
+        """Raise the `XDRError` for what Python said when a value of the type `what` was unpacked."""
+        if isinstance(failure, RecursionError):
+            self.fail(f"{what}: values nested less deeply expected")
+        self.fail(f"{what} expected, but the data ends")
 
     def take(self, form: struct.Struct, expected: str) -> tuple[Any, ...]:
         """A run of numbers at once.
@@ -380,12 +411,10 @@ class Unpacker:
             form: their layout; its size is a multiple of four.
             expected: what they are, for errors.
         """
-        try:
-            values = form.unpack_from(self.data, self.position)
-        except struct.error:
-            self.short(expected, form.size)
-        self.position += form.size
-        return values
+        data = self.read(form.size)
+        if len(data) < form.size:
+            self.short(expected, form.size, self.position - len(data))
+        return form.unpack(data)
 
     def unpack_int(self) -> int:
         """An integer of 32 bits."""
@@ -423,10 +452,19 @@ class Unpacker:
 
     def unpack_bool(self) -> bool:
         """A bool: 0 or 1, nothing else."""
-        value = self.take(_UINT, "a bool")[0]
-        if value > 1:
-            self.fail(f"a bool, 0 or 1, expected, not {value}", self.position - 4)
-        return bool(value)
+        # Comparing four bytes is cheaper than making a number of them, and this goes before every optional value.
+        word = self.read(4)
+        if word == _TRUE:
+            return True
+        if word != _FALSE:
+            self._misjudged(word)
+        return False
+
+    def _misjudged(self, word: bytes) -> NoReturn:
+        """Say what is wrong with a bool."""
+        if len(word) < 4:
+            self.short("a bool", 4, self.position - len(word))
+        self.fail(f"a bool, 0 or 1, expected, not {int.from_bytes(word)}", self.position - 4)
 
     def unpack_enum(self, members: type[E]) -> E:
         """An enum: one of `members`."""
@@ -444,16 +482,22 @@ class Unpacker:
 
     def unpack_opaque_fixed(self, size: int) -> bytes:
         """Exactly `size` bytes."""
-        start = self.position
-        end = start + size
-        filled = (end + 3) & -4
-        data = self.data
-        if filled > len(data):
-            self.short("opaque data", filled - start)
-        if data[end:filled] != PADDING[size & 3]:
-            self.fail(f"fill bytes of zero expected, not {data[end:filled]!r}", end)
-        self.position = filled
-        return data[start:end]
+        if size > len(self.data):
+            self.short("opaque data", size, self.position)
+        data = self.read(size)
+        if len(data) != size:
+            self.short("opaque data", size, self.position - len(data))
+        if size & 3:
+            self._pad(size)
+        return data
+
+    def _pad(self, size: int) -> None:
+        """Take the fill bytes after data of a size that is no multiple of four."""
+        fill = self.read(-size & 3)
+        if fill != PADDING[size & 3]:
+            if len(fill) < len(PADDING[size & 3]):
+                self.short("fill bytes", len(PADDING[size & 3]), self.position - len(fill))
+            self.fail(f"fill bytes of zero expected, not {fill!r}", self.position - len(fill))
 
     def length(self, limit: int, what: str, minimum: int) -> int:
         """The number of bytes or items that follow.
@@ -472,24 +516,45 @@ class Unpacker:
             self.fail(f"at most {EMPTY_ITEMS} {what} without data expected, not {number}", self.position - 4)
         return number
 
+    def filled(self, size: int, limit: int = UNLIMITED) -> bytes:
+        """Bytes of any number up to `limit`, whose length has been unpacked already: it is `size`."""
+        if size > limit or size > self._most:
+            self._too_long(size, limit, 0)
+        data = self.read(size)
+        if len(data) != size:
+            self._too_long(size, limit, len(data))
+        if size & 3 and self.read(-size & 3) != PADDING[size & 3]:
+            self._misfilled(size)
+        return data
+
     def unpack_opaque(self, limit: int = UNLIMITED) -> bytes:
         """Bytes of any number up to `limit`."""
-        data = self.data
-        start = self.position + 4
-        try:
-            (size,) = _UINT.unpack_from(data, start - 4)
-        except struct.error:
-            self.short("a number of bytes", 4)
-        if size > limit or size > self.limit:
-            self.fail(f"at most {min(limit, self.limit)} bytes expected, not {size}")
-        end = start + size
-        filled = (end + 3) & -4
-        if filled > len(data):
-            self.fail(f"{size} bytes announced, but only {len(data) - start} bytes of data are left")
-        if size & 3 and data[end:filled] != PADDING[size & 3]:
-            self.fail(f"fill bytes of zero expected, not {data[end:filled]!r}", end)
-        self.position = filled
-        return data[start:end]
+        word = self.read(4)
+        if len(word) < 4:
+            self.short("a number of bytes", 4, self.position - len(word))
+        (size,) = _UINT.unpack(word)
+        # The same as `filled`, without the call: handles, names and data all come this way.
+        if size > limit or size > self._most:
+            self._too_long(size, limit, 0)
+        data = self.read(size)
+        if len(data) != size:
+            self._too_long(size, limit, len(data))
+        if size & 3 and self.read(-size & 3) != PADDING[size & 3]:
+            self._misfilled(size)
+        return data
+
+    def _too_long(self, size: int, limit: int, taken: int) -> NoReturn:
+        """Say what is wrong with a number of bytes, of which some have been taken."""
+        start = self.position - taken
+        limit = min(limit, self.limit)
+        if size > limit:
+            self.fail(f"at most {limit} bytes expected, not {size}", start - 4)
+        self.fail(f"{size} bytes announced, but only {len(self.data) - start} bytes of data are left", start - 4)
+
+    def _misfilled(self, size: int) -> NoReturn:
+        """Say what is wrong with fill bytes that have been taken as far as they are there."""
+        start = (self.position - 1) & -4 | (size & 3)
+        self.fail(f"{-size & 3} fill bytes of zero expected, not {self.data[start : self.position]!r}", start)
 
     def unpack_string(self, limit: int = UNLIMITED) -> bytes:
         """A string of up to `limit` bytes, as bytes: XDR does not say in which encoding."""
@@ -529,12 +594,10 @@ class Unpacker:
         Parameters:
             letter: their kind, as the module `struct` calls it: one of `iIqQfd`.
         """
-        width = 8 if letter in "qQd" else 4
-        if size * width > self.remaining:
-            self.short(f"{size} numbers", size * width)
-        values = struct.unpack_from(f">{size}{letter}", self.data, self.position)
-        self.position += size * width
-        return values
+        width = size * (8 if letter in "qQd" else 4)
+        if width > self.remaining:
+            self.short(f"{size} numbers", width, self.position)
+        return struct.unpack(f">{size}{letter}", self.read(width))
 
     def unpack_numbers(self, letter: str, limit: int = UNLIMITED) -> tuple[Any, ...]:
         """Numbers of one kind, of any number up to `limit`, at once; `letter` as in `unpack_numbers_fixed`."""
@@ -547,7 +610,7 @@ class Unpacker:
     def unpack_array_fixed(self, size: int, unpack_item: Callable[[Unpacker], T], minimum: int = 4) -> tuple[T, ...]:
         """Exactly `size` items, each unpacked by `unpack_item(unpacker)`; `minimum` as in `unpack_array`."""
         if size * minimum > self.remaining:
-            self.short(f"{size} items", size * minimum)
+            self.short(f"{size} items", size * minimum, self.position)
         return tuple([unpack_item(self) for _ in range(size)])
 
     def unpack_array(
@@ -571,10 +634,13 @@ class Unpacker:
             unpack_item: unpacks one item, without the optional item that follows it.
         """
         items: list[T] = []
-        while self.unpack_bool():
+        read = self.read
+        while (word := read(4)) == _TRUE:
             if len(items) >= self.limit:
-                self.fail(f"at most {self.limit} items expected")
+                self.fail(f"at most {self.limit} items expected", self.position - 4)
             items.append(unpack_item(self))
+        if word != _FALSE:
+            self._misjudged(word)
         return tuple(items)
 
     def enter(self) -> None:
