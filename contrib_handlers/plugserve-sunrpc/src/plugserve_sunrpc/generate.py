@@ -374,7 +374,7 @@ class _Generator:
         )
         # No rule about names holds for names that are given.
         lines += [
-            "# ruff: noqa: A001, A002, E501, N801, N802, N806, N815, N816, PYI042, RUF100, SIM114, UP007",
+            "# ruff: noqa: A001, A002, E501, E741, N801, N802, N806, N815, N816, PYI042, RUF100, SIM114, UP007",
             "",
             "from __future__ import annotations",
             "",

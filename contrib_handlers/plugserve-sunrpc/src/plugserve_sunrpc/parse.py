@@ -64,6 +64,13 @@ WORDS = {
 TYPES = {"UNSIGNED", "STRUCT", "ENUM", "UNION", "OPAQUE", "STRING", "BASIC"}
 """Terminals that begin a type: where all may stand, an error says so in one word."""
 
+RESERVED = {
+    *("bool", "case", "const", "default", "double", "enum", "float", "hyper", "int", "opaque", "quadruple"),
+    *("string", "struct", "switch", "typedef", "union", "unsigned", "void"),
+}
+"""The words that are no names (RFC 4506, section 6.2). RFC 5531 adds `program` and `version`, which real descriptions
+have as names."""
+
 SYMBOLS = {"RPC_HDR": "1"}
 """What rpcgen defines while it makes the types."""
 
@@ -71,7 +78,21 @@ SYMBOLS = {"RPC_HDR": "1"}
 @cache
 def _parser() -> Lark:
     grammar = files(__package__).joinpath("rpc_language.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=True)
+    callbacks = {"NAME": _named}
+    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=True, lexer_callbacks=callbacks)
+
+
+class _Reserved(Exception):
+    """A word of the language stands where only a name could."""
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+
+
+def _named(token: Token) -> Token:
+    if token in RESERVED:
+        raise _Reserved(token)
+    return token
 
 
 def parse_file(path: Path, include: Sequence[Path] = ()) -> Description:
@@ -126,6 +147,9 @@ def _definitions(source: Source) -> list[Definition]:
         tree = _parser().parse("\n".join(source.lines))
     except UnexpectedInput as error:
         raise builder.explain(error) from None
+    except _Reserved as error:
+        message = f"a name or another type expected, not {str(error.token)!r}"
+        raise DescriptionError(message, builder.at(error.token)) from None
     for name, (value, place) in source.defines.items():
         builder.definitions.append(Constant(name, Value(value, place), place))
     for child in tree.children:
@@ -278,7 +302,10 @@ def _expected(error: UnexpectedInput) -> str:
     """What the parser would have taken, in the words of the language."""
     if isinstance(error, UnexpectedCharacters):
         expected = set(error.allowed or ())
-    elif isinstance(error, (UnexpectedToken, UnexpectedEOF)):
+    elif isinstance(error, UnexpectedToken):
+        # `expected` is what may follow in all places that the parser cannot tell apart; `accepts` what may here.
+        expected = set(error.accepts or error.expected)
+    elif isinstance(error, UnexpectedEOF):
         expected = set(error.expected)
     else:
         expected = set()

@@ -358,7 +358,7 @@ class Unpacker:
     data: bytes
     """All bytes, those before the position too."""
     read: Callable[..., bytes]
-    """Takes the next bytes as they are, fewer if the data ends. Compiled descriptions unpack runs of numbers from it."""
+    """Takes the next bytes as they are, fewer if the data ends. Compiled code unpacks runs of numbers from it."""
 
     def __init__(self, data: bytes, *, limit: int = UNLIMITED, depth: int = DEPTH) -> None:
         self.data = bytes(data)

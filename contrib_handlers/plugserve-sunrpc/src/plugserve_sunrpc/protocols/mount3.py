@@ -2,7 +2,7 @@
 
 Do not change it: change the description, and compile that again.
 """
-# ruff: noqa: A001, A002, E501, N801, N802, N806, N815, N816, PYI042, RUF100, SIM114, UP007
+# ruff: noqa: A001, A002, E501, E741, N801, N802, N806, N815, N816, PYI042, RUF100, SIM114, UP007
 
 from __future__ import annotations
 
