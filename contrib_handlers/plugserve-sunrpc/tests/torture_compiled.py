@@ -76,6 +76,7 @@ class scalars:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             if not 0 <= self.b <= 1:
                 packer.outside("b", 0, 1, self.b)
             if self.c not in _members_color:
@@ -88,7 +89,7 @@ class scalars:
                 packer.outside("s", -32768, 32767, self.s)
             if not 0 <= self.us <= 65535:
                 packer.outside("us", 0, 65535, self.us)
-            packer.write(
+            write(
                 _scalars_1.pack(
                     self.i,
                     self.u,
@@ -114,6 +115,7 @@ class scalars:
     def unpack(unpacker: Unpacker) -> scalars:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 i,
                 u,
@@ -130,7 +132,7 @@ class scalars:
                 l,
                 ul,
                 alone,
-            ) = _scalars_1.unpack(unpacker.read(72))
+            ) = _scalars_1.unpack(read(72))
             if b > 1:
                 unpacker.outside(0, 1, b, 36)
             if c not in _members_color:
@@ -379,12 +381,13 @@ class tree:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_bool(self.left is not None)
             if self.left is not None:
                 self.left.pack(packer)
             if self.number_ not in _members_counted:
                 packer.wrong("a member of counted", self.number_)
-            packer.write(_tree_1.pack(self.number_, self.right is not None))
+            write(_tree_1.pack(self.number_, self.right is not None))
             if self.right is not None:
                 self.right.pack(packer)
         except PackingFailure as failure:
@@ -395,8 +398,9 @@ class tree:
         """Unpack one; raises `XDRError`."""
         try:
             unpacker.enter()
+            read = unpacker.read
             left = tree.unpack(unpacker) if unpacker.unpack_bool() else None
-            number_, right_follows = _tree_1.unpack(unpacker.read(8))
+            number_, right_follows = _tree_1.unpack(read(8))
             if number_ not in _members_counted:
                 unpacker.not_a_member(counted, number_, 8)
             if right_follows > 1:
@@ -537,6 +541,7 @@ class torture:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             if not 0 <= self.all.b <= 1:
                 packer.outside("all.b", 0, 1, self.all.b)
             if self.all.c not in _members_color:
@@ -549,7 +554,7 @@ class torture:
                 packer.outside("all.s", -32768, 32767, self.all.s)
             if not 0 <= self.all.us <= 65535:
                 packer.outside("all.us", 0, 65535, self.all.us)
-            packer.write(
+            write(
                 _torture_1.pack(
                     self.all.i,
                     self.all.u,
@@ -592,6 +597,7 @@ class torture:
     def unpack(unpacker: Unpacker) -> torture:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 all_i,
                 all_u,
@@ -608,7 +614,7 @@ class torture:
                 all_l,
                 all_ul,
                 all_alone,
-            ) = _torture_1.unpack(unpacker.read(72))
+            ) = _torture_1.unpack(read(72))
             if all_b > 1:
                 unpacker.outside(0, 1, all_b, 36)
             if all_c not in _members_color:

@@ -78,7 +78,7 @@ IMPORTS = {
 
 TAKEN = {"self", "packer", "unpacker", "annotations", *keyword.kwlist, *dir(builtins)}.union(*IMPORTS.values())
 MEMBER_TAKEN = {"name", "value", "mro", *keyword.kwlist, *dir(int)}
-FIELD_TAKEN = {"self", "packer", "unpacker", "pack", "unpack", "failure", *keyword.kwlist}
+FIELD_TAKEN = {"self", "packer", "unpacker", "pack", "unpack", "failure", "read", "write", *keyword.kwlist}
 USED_IN_FIELDS = {"bool", "bytes", "float", "int", "str", "tuple", "staticmethod", "dataclass", "len"}
 """Names that a class's own body and methods need, so that no field may hide them."""
 
@@ -563,6 +563,7 @@ class _Generator:
         recursive = definition.name in self.resolver.recursive
         if recursive:
             unpacking.append("            unpacker.enter()")
+        start = len(unpacking)
         used = {self.field_name(field.name) for field in fields} | self.globals
         arguments: list[str] = []
         for run, last in self.runs(fields):
@@ -590,6 +591,10 @@ class _Generator:
                 own = self.field_name(field.name)
                 self.single(field, packing, unpacking)
                 arguments.append(own)
+        if layouts:
+            # Python 3.11 looks an attribute up quickly, but not one that is called where it stands.
+            packing.insert(0, "            write = packer.write")
+            unpacking.insert(start, "            read = unpacker.read")
         if recursive:
             unpacking.append("            unpacker.leave()")
         unpacking += self.fitted("            ", f"return _make_{definition.name}(", arguments, ")")
@@ -655,14 +660,14 @@ class _Generator:
                 items = [expected, str(limits[0]), str(limits[1]), leaf.path]
                 out += self.fitted(f"{indent}    ", "packer.outside(", items, ")")
         paths = [leaf.path for leaf in leaves]
-        out += self.statement(indent, "", f"packer.write({self.call(f'{layout}.pack', paths)})")
+        out += self.statement(indent, "", f"write({self.call(f'{layout}.pack', paths)})")
 
     def unpack_run(self, leaves: list[_Leaf], layout: str, out: list[str]) -> None:
         """Unpack all, and check what has fewer values than its size."""
         indent = "            "
         locals_ = [leaf.local for leaf in leaves]
         back = sum(_size(leaf.kind) for leaf in leaves)
-        taken = f"{layout}.unpack(unpacker.read({back}))"
+        taken = f"{layout}.unpack(read({back}))"
         line = f"{indent}{', '.join(locals_)} = {taken}"
         if len(line) <= WIDTH:
             out.append(line)

@@ -93,26 +93,23 @@ class Packer:
     then the number of bytes packed before the value.
     """
 
-    __slots__ = ("_parts", "write")
+    __slots__ = ("_stream", "write")
 
     write: Callable[[bytes], object]
-    """Appends bytes as they are, which compiled descriptions do with runs of numbers: a multiple of four."""
+    """Appends bytes as they are, which compiled code does with runs of numbers: a multiple of four."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        # Appending to a list and joining once is the cheapest way that Python has, by a third.
-        self.write = self._parts.append
+        self._stream = BytesIO()
+        self.write = self._stream.write
 
     @property
     def position(self) -> int:
         """How many bytes are packed."""
-        return sum(map(len, self._parts))
+        return self._stream.tell()
 
     def data(self) -> bytes:
         """All that is packed."""
-        data = b"".join(self._parts)
-        self._parts[:] = [data]
-        return data
+        return self._stream.getvalue()
 
     def fail(self, message: str) -> NoReturn:
         """Raise `XDRError` with the position."""
@@ -146,19 +143,24 @@ class Packer:
 
     def pack_bool(self, value: bool) -> None:
         """A bool (section 4.4); nothing else that is true or false."""
+        write = self.write
         if value is True:
-            self.write(_TRUE)
+            write(_TRUE)
         elif value is False:
-            self.write(_FALSE)
+            write(_FALSE)
         else:
             self.wrong("a bool", value)
 
     def pack_enum(self, value: int, members: type[IntEnum] | None = None) -> None:
         """An enum (section 4.3): one of `members`, or any int if these are not given."""
+        if members is not None:
+            try:
+                known = value in members._value2member_map_
+            except TypeError:
+                known = False
+            if not known:
+                self.wrong(f"a member of {members.__name__}", value)
         self._number(_INT, "an enum's int", value)
-        if members is not None and value not in members._value2member_map_:
-            del self._parts[-1]
-            self.wrong(f"a member of {members.__name__}", value)
 
     def pack_float(self, value: float) -> None:
         """A floating-point number in 32 bits, to which it is rounded (section 4.6); one too large is refused."""
@@ -189,10 +191,11 @@ class Packer:
         size = len(data)
         if size > limit:
             self.fail(f"at most {limit} bytes expected, not {size}")
-        self.write(_UINT.pack(size))
-        self.write(data)
+        write = self.write
+        write(_UINT.pack(size))
+        write(data)
         if size & 3:
-            self.write(PADDING[size & 3])
+            write(PADDING[size & 3])
 
     def fill(self, data: bytes, limit: int = UNLIMITED) -> None:
         """Bytes of any number up to `limit`, whose length is packed already, and their fill bytes."""
@@ -201,9 +204,10 @@ class Packer:
         size = len(data)
         if size > limit:
             self.fail(f"at most {limit} bytes expected, not {size}")
-        self.write(data)
+        write = self.write
+        write(data)
         if size & 3:
-            self.write(PADDING[size & 3])
+            write(PADDING[size & 3])
 
     def _copied(self, data: object) -> bytes:
         """Other bytes than `bytes`, which may change before they are joined."""
@@ -453,7 +457,8 @@ class Unpacker:
     def unpack_bool(self) -> bool:
         """A bool: 0 or 1, nothing else."""
         # Comparing four bytes is cheaper than making a number of them, and this goes before every optional value.
-        word = self.read(4)
+        read = self.read
+        word = read(4)
         if word == _TRUE:
             return True
         if word != _FALSE:
@@ -520,26 +525,28 @@ class Unpacker:
         """Bytes of any number up to `limit`, whose length has been unpacked already: it is `size`."""
         if size > limit or size > self._most:
             self._too_long(size, limit, 0)
-        data = self.read(size)
+        read = self.read
+        data = read(size)
         if len(data) != size:
             self._too_long(size, limit, len(data))
-        if size & 3 and self.read(-size & 3) != PADDING[size & 3]:
+        if size & 3 and read(-size & 3) != PADDING[size & 3]:
             self._misfilled(size)
         return data
 
     def unpack_opaque(self, limit: int = UNLIMITED) -> bytes:
         """Bytes of any number up to `limit`."""
-        word = self.read(4)
+        read = self.read
+        word = read(4)
         if len(word) < 4:
             self.short("a number of bytes", 4, self.position - len(word))
         (size,) = _UINT.unpack(word)
         # The same as `filled`, without the call: handles, names and data all come this way.
         if size > limit or size > self._most:
             self._too_long(size, limit, 0)
-        data = self.read(size)
+        data = read(size)
         if len(data) != size:
             self._too_long(size, limit, len(data))
-        if size & 3 and self.read(-size & 3) != PADDING[size & 3]:
+        if size & 3 and read(-size & 3) != PADDING[size & 3]:
             self._misfilled(size)
         return data
 

@@ -198,7 +198,8 @@ class specdata3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_specdata3_1.pack(self.specdata1, self.specdata2))
+            write = packer.write
+            write(_specdata3_1.pack(self.specdata1, self.specdata2))
         except PackingFailure as failure:
             packer.refuse("specdata3", failure)
 
@@ -206,7 +207,8 @@ class specdata3:
     def unpack(unpacker: Unpacker) -> specdata3:
         """Unpack one; raises `XDRError`."""
         try:
-            specdata1, specdata2 = _specdata3_1.unpack(unpacker.read(8))
+            read = unpacker.read
+            specdata1, specdata2 = _specdata3_1.unpack(read(8))
             return _make_specdata3(specdata1, specdata2)
         except UnpackingFailure as failure:
             unpacker.refuse("specdata3", failure)
@@ -252,7 +254,8 @@ class nfstime3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_nfstime3_1.pack(self.seconds, self.nseconds))
+            write = packer.write
+            write(_nfstime3_1.pack(self.seconds, self.nseconds))
         except PackingFailure as failure:
             packer.refuse("nfstime3", failure)
 
@@ -260,7 +263,8 @@ class nfstime3:
     def unpack(unpacker: Unpacker) -> nfstime3:
         """Unpack one; raises `XDRError`."""
         try:
-            seconds, nseconds = _nfstime3_1.unpack(unpacker.read(8))
+            read = unpacker.read
+            seconds, nseconds = _nfstime3_1.unpack(read(8))
             return _make_nfstime3(seconds, nseconds)
         except UnpackingFailure as failure:
             unpacker.refuse("nfstime3", failure)
@@ -291,9 +295,10 @@ class fattr3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             if self.type not in _members_ftype3:
                 packer.wrong("a member of ftype3", self.type)
-            packer.write(
+            write(
                 _fattr3_1.pack(
                     self.type,
                     self.mode,
@@ -321,6 +326,7 @@ class fattr3:
     def unpack(unpacker: Unpacker) -> fattr3:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 type,
                 mode,
@@ -339,7 +345,7 @@ class fattr3:
                 mtime_nseconds,
                 ctime_seconds,
                 ctime_nseconds,
-            ) = _fattr3_1.unpack(unpacker.read(84))
+            ) = _fattr3_1.unpack(read(84))
             if type not in _members_ftype3:
                 unpacker.not_a_member(ftype3, type, 84)
             return _make_fattr3(
@@ -393,7 +399,8 @@ class wcc_attr:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(
+            write = packer.write
+            write(
                 _wcc_attr_1.pack(
                     self.size,
                     self.mtime.seconds,
@@ -409,13 +416,14 @@ class wcc_attr:
     def unpack(unpacker: Unpacker) -> wcc_attr:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 size,
                 mtime_seconds,
                 mtime_nseconds,
                 ctime_seconds,
                 ctime_nseconds,
-            ) = _wcc_attr_1.unpack(unpacker.read(24))
+            ) = _wcc_attr_1.unpack(read(24))
             return _make_wcc_attr(
                 size,
                 _make_nfstime3(mtime_seconds, mtime_nseconds),
@@ -755,9 +763,10 @@ class GETATTR3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             if self.obj_attributes.type not in _members_ftype3:
                 packer.wrong("a member of ftype3", self.obj_attributes.type)
-            packer.write(
+            write(
                 _GETATTR3resok_1.pack(
                     self.obj_attributes.type,
                     self.obj_attributes.mode,
@@ -785,6 +794,7 @@ class GETATTR3resok:
     def unpack(unpacker: Unpacker) -> GETATTR3resok:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 obj_attributes_type,
                 obj_attributes_mode,
@@ -803,7 +813,7 @@ class GETATTR3resok:
                 obj_attributes_mtime_nseconds,
                 obj_attributes_ctime_seconds,
                 obj_attributes_ctime_nseconds,
-            ) = _GETATTR3resok_1.unpack(unpacker.read(84))
+            ) = _GETATTR3resok_1.unpack(read(84))
             if obj_attributes_type not in _members_ftype3:
                 unpacker.not_a_member(ftype3, obj_attributes_type, 84)
             return _make_GETATTR3resok(
@@ -1404,8 +1414,9 @@ class READ3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             self.file.pack(packer)
-            packer.write(_READ3args_1.pack(self.offset, self.count))
+            write(_READ3args_1.pack(self.offset, self.count))
         except PackingFailure as failure:
             packer.refuse("READ3args", failure)
 
@@ -1413,8 +1424,9 @@ class READ3args:
     def unpack(unpacker: Unpacker) -> READ3args:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             file = nfs_fh3.unpack(unpacker)
-            offset, count = _READ3args_1.unpack(unpacker.read(12))
+            offset, count = _READ3args_1.unpack(read(12))
             return _make_READ3args(file, offset, count)
         except UnpackingFailure as failure:
             unpacker.refuse("READ3args", failure)
@@ -1436,10 +1448,11 @@ class READ3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             pack_post_op_attr(packer, self.file_attributes)
             if not 0 <= self.eof <= 1:
                 packer.outside("eof", 0, 1, self.eof)
-            packer.write(_READ3resok_1.pack(self.count, self.eof, len(self.data)))
+            write(_READ3resok_1.pack(self.count, self.eof, len(self.data)))
             packer.fill(self.data)
         except PackingFailure as failure:
             packer.refuse("READ3resok", failure)
@@ -1448,8 +1461,9 @@ class READ3resok:
     def unpack(unpacker: Unpacker) -> READ3resok:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             file_attributes = unpack_post_op_attr(unpacker)
-            count, eof, data_size = _READ3resok_1.unpack(unpacker.read(12))
+            count, eof, data_size = _READ3resok_1.unpack(read(12))
             if eof > 1:
                 unpacker.outside(0, 1, eof, 8)
             data = unpacker.filled(data_size)
@@ -1550,10 +1564,11 @@ class WRITE3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             self.file.pack(packer)
             if self.stable not in _members_stable_how:
                 packer.wrong("a member of stable_how", self.stable)
-            packer.write(
+            write(
                 _WRITE3args_1.pack(
                     self.offset,
                     self.count,
@@ -1569,8 +1584,9 @@ class WRITE3args:
     def unpack(unpacker: Unpacker) -> WRITE3args:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             file = nfs_fh3.unpack(unpacker)
-            offset, count, stable, data_size = _WRITE3args_1.unpack(unpacker.read(20))
+            offset, count, stable, data_size = _WRITE3args_1.unpack(read(20))
             if stable not in _members_stable_how:
                 unpacker.not_a_member(stable_how, stable, 8)
             data = unpacker.filled(data_size)
@@ -1601,10 +1617,11 @@ class WRITE3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             self.file_wcc.pack(packer)
             if self.committed not in _members_stable_how:
                 packer.wrong("a member of stable_how", self.committed)
-            packer.write(_WRITE3resok_1.pack(self.count, self.committed))
+            write(_WRITE3resok_1.pack(self.count, self.committed))
             packer.pack_opaque_fixed(NFS3_WRITEVERFSIZE, self.verf)
         except PackingFailure as failure:
             packer.refuse("WRITE3resok", failure)
@@ -1613,8 +1630,9 @@ class WRITE3resok:
     def unpack(unpacker: Unpacker) -> WRITE3resok:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             file_wcc = wcc_data.unpack(unpacker)
-            count, committed = _WRITE3resok_1.unpack(unpacker.read(8))
+            count, committed = _WRITE3resok_1.unpack(read(8))
             if committed not in _members_stable_how:
                 unpacker.not_a_member(stable_how, committed, 4)
             verf = unpacker.unpack_opaque_fixed(NFS3_WRITEVERFSIZE)
@@ -2180,8 +2198,9 @@ class devicedata3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             self.dev_attributes.pack(packer)
-            packer.write(_devicedata3_1.pack(self.spec.specdata1, self.spec.specdata2))
+            write(_devicedata3_1.pack(self.spec.specdata1, self.spec.specdata2))
         except PackingFailure as failure:
             packer.refuse("devicedata3", failure)
 
@@ -2189,8 +2208,9 @@ class devicedata3:
     def unpack(unpacker: Unpacker) -> devicedata3:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             dev_attributes = sattr3.unpack(unpacker)
-            spec_specdata1, spec_specdata2 = _devicedata3_1.unpack(unpacker.read(8))
+            spec_specdata1, spec_specdata2 = _devicedata3_1.unpack(read(8))
             return _make_devicedata3(
                 dev_attributes,
                 _make_specdata3(spec_specdata1, spec_specdata2),
@@ -2906,7 +2926,8 @@ class entry3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_entry3_1.pack(self.fileid, len(self.name)))
+            write = packer.write
+            write(_entry3_1.pack(self.fileid, len(self.name)))
             packer.fill(self.name)
             packer.pack_uhyper(self.cookie)
         except PackingFailure as failure:
@@ -2916,7 +2937,8 @@ class entry3:
     def unpack(unpacker: Unpacker) -> entry3:
         """Unpack one; raises `XDRError`."""
         try:
-            fileid, name_size = _entry3_1.unpack(unpacker.read(12))
+            read = unpacker.read
+            fileid, name_size = _entry3_1.unpack(read(12))
             name = unpacker.filled(name_size)
             cookie = unpacker.unpack_uhyper()
             return _make_entry3(fileid, name, cookie)
@@ -3070,10 +3092,11 @@ class READDIRPLUS3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             self.dir.pack(packer)
             packer.pack_uhyper(self.cookie)
             packer.pack_opaque_fixed(NFS3_COOKIEVERFSIZE, self.cookieverf)
-            packer.write(_READDIRPLUS3args_1.pack(self.dircount, self.maxcount))
+            write(_READDIRPLUS3args_1.pack(self.dircount, self.maxcount))
         except PackingFailure as failure:
             packer.refuse("READDIRPLUS3args", failure)
 
@@ -3081,10 +3104,11 @@ class READDIRPLUS3args:
     def unpack(unpacker: Unpacker) -> READDIRPLUS3args:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             dir = nfs_fh3.unpack(unpacker)
             cookie = unpacker.unpack_uhyper()
             cookieverf = unpacker.unpack_opaque_fixed(NFS3_COOKIEVERFSIZE)
-            dircount, maxcount = _READDIRPLUS3args_1.unpack(unpacker.read(8))
+            dircount, maxcount = _READDIRPLUS3args_1.unpack(read(8))
             return _make_READDIRPLUS3args(dir, cookie, cookieverf, dircount, maxcount)
         except UnpackingFailure as failure:
             unpacker.refuse("READDIRPLUS3args", failure)
@@ -3110,7 +3134,8 @@ class entryplus3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_entryplus3_1.pack(self.fileid, len(self.name)))
+            write = packer.write
+            write(_entryplus3_1.pack(self.fileid, len(self.name)))
             packer.fill(self.name)
             packer.pack_uhyper(self.cookie)
             pack_post_op_attr(packer, self.name_attributes)
@@ -3124,7 +3149,8 @@ class entryplus3:
     def unpack(unpacker: Unpacker) -> entryplus3:
         """Unpack one; raises `XDRError`."""
         try:
-            fileid, name_size = _entryplus3_1.unpack(unpacker.read(12))
+            read = unpacker.read
+            fileid, name_size = _entryplus3_1.unpack(read(12))
             name = unpacker.filled(name_size)
             cookie = unpacker.unpack_uhyper()
             name_attributes = unpack_post_op_attr(unpacker)
@@ -3309,10 +3335,11 @@ class FSSTAT3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
-            packer.write(
+            write(
                 _FSSTAT3resok_1.pack(
                     self.tbytes,
                     self.fbytes,
@@ -3330,6 +3357,7 @@ class FSSTAT3resok:
     def unpack(unpacker: Unpacker) -> FSSTAT3resok:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             obj_attributes = fattr3.unpack(unpacker) if unpacker.unpack_bool() else None
             (
                 tbytes,
@@ -3339,7 +3367,7 @@ class FSSTAT3resok:
                 ffiles,
                 afiles,
                 invarsec,
-            ) = _FSSTAT3resok_1.unpack(unpacker.read(52))
+            ) = _FSSTAT3resok_1.unpack(read(52))
             return _make_FSSTAT3resok(
                 obj_attributes,
                 tbytes,
@@ -3469,10 +3497,11 @@ class FSINFO3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
-            packer.write(
+            write(
                 _FSINFO3resok_1.pack(
                     self.rtmax,
                     self.rtpref,
@@ -3494,6 +3523,7 @@ class FSINFO3resok:
     def unpack(unpacker: Unpacker) -> FSINFO3resok:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             obj_attributes = fattr3.unpack(unpacker) if unpacker.unpack_bool() else None
             (
                 rtmax,
@@ -3507,7 +3537,7 @@ class FSINFO3resok:
                 time_delta_seconds,
                 time_delta_nseconds,
                 properties,
-            ) = _FSINFO3resok_1.unpack(unpacker.read(48))
+            ) = _FSINFO3resok_1.unpack(read(48))
             return _make_FSINFO3resok(
                 obj_attributes,
                 rtmax,
@@ -3636,6 +3666,7 @@ class PATHCONF3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
@@ -3647,7 +3678,7 @@ class PATHCONF3resok:
                 packer.outside("case_insensitive", 0, 1, self.case_insensitive)
             if not 0 <= self.case_preserving <= 1:
                 packer.outside("case_preserving", 0, 1, self.case_preserving)
-            packer.write(
+            write(
                 _PATHCONF3resok_1.pack(
                     self.linkmax,
                     self.name_max,
@@ -3664,6 +3695,7 @@ class PATHCONF3resok:
     def unpack(unpacker: Unpacker) -> PATHCONF3resok:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             obj_attributes = fattr3.unpack(unpacker) if unpacker.unpack_bool() else None
             (
                 linkmax,
@@ -3672,7 +3704,7 @@ class PATHCONF3resok:
                 chown_restricted,
                 case_insensitive,
                 case_preserving,
-            ) = _PATHCONF3resok_1.unpack(unpacker.read(24))
+            ) = _PATHCONF3resok_1.unpack(read(24))
             if no_trunc > 1:
                 unpacker.outside(0, 1, no_trunc, 16)
             if chown_restricted > 1:
@@ -3775,8 +3807,9 @@ class COMMIT3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             self.file.pack(packer)
-            packer.write(_COMMIT3args_1.pack(self.offset, self.count))
+            write(_COMMIT3args_1.pack(self.offset, self.count))
         except PackingFailure as failure:
             packer.refuse("COMMIT3args", failure)
 
@@ -3784,8 +3817,9 @@ class COMMIT3args:
     def unpack(unpacker: Unpacker) -> COMMIT3args:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             file = nfs_fh3.unpack(unpacker)
-            offset, count = _COMMIT3args_1.unpack(unpacker.read(12))
+            offset, count = _COMMIT3args_1.unpack(read(12))
             return _make_COMMIT3args(file, offset, count)
         except UnpackingFailure as failure:
             unpacker.refuse("COMMIT3args", failure)

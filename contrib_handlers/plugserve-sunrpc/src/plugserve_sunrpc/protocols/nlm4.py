@@ -137,11 +137,12 @@ class nlm4_holder:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             if not 0 <= self.exclusive <= 1:
                 packer.outside("exclusive", 0, 1, self.exclusive)
-            packer.write(_nlm4_holder_1.pack(self.exclusive, self.svid, len(self.oh)))
+            write(_nlm4_holder_1.pack(self.exclusive, self.svid, len(self.oh)))
             packer.fill(self.oh, MAXNETOBJ_SZ)
-            packer.write(_nlm4_holder_2.pack(self.l_offset, self.l_len))
+            write(_nlm4_holder_2.pack(self.l_offset, self.l_len))
         except PackingFailure as failure:
             packer.refuse("nlm4_holder", failure)
 
@@ -149,11 +150,12 @@ class nlm4_holder:
     def unpack(unpacker: Unpacker) -> nlm4_holder:
         """Unpack one; raises `XDRError`."""
         try:
-            exclusive, svid, oh_size = _nlm4_holder_1.unpack(unpacker.read(12))
+            read = unpacker.read
+            exclusive, svid, oh_size = _nlm4_holder_1.unpack(read(12))
             if exclusive > 1:
                 unpacker.outside(0, 1, exclusive, 12)
             oh = unpacker.filled(oh_size, MAXNETOBJ_SZ)
-            l_offset, l_len = _nlm4_holder_2.unpack(unpacker.read(16))
+            l_offset, l_len = _nlm4_holder_2.unpack(read(16))
             return _make_nlm4_holder(exclusive == 1, svid, oh, l_offset, l_len)
         except UnpackingFailure as failure:
             unpacker.refuse("nlm4_holder", failure)
@@ -244,10 +246,11 @@ class nlm4_lock:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_opaque(self.caller_name, LM_MAXSTRLEN)
             packer.pack_opaque(self.fh, MAXNETOBJ_SZ)
             packer.pack_opaque(self.oh, MAXNETOBJ_SZ)
-            packer.write(_nlm4_lock_1.pack(self.svid, self.l_offset, self.l_len))
+            write(_nlm4_lock_1.pack(self.svid, self.l_offset, self.l_len))
         except PackingFailure as failure:
             packer.refuse("nlm4_lock", failure)
 
@@ -255,10 +258,11 @@ class nlm4_lock:
     def unpack(unpacker: Unpacker) -> nlm4_lock:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             caller_name = unpacker.unpack_opaque(LM_MAXSTRLEN)
             fh = unpacker.unpack_opaque(MAXNETOBJ_SZ)
             oh = unpacker.unpack_opaque(MAXNETOBJ_SZ)
-            svid, l_offset, l_len = _nlm4_lock_1.unpack(unpacker.read(20))
+            svid, l_offset, l_len = _nlm4_lock_1.unpack(read(20))
             return _make_nlm4_lock(caller_name, fh, oh, svid, l_offset, l_len)
         except UnpackingFailure as failure:
             unpacker.refuse("nlm4_lock", failure)
@@ -283,16 +287,17 @@ class nlm4_lockargs:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_opaque(self.cookie, MAXNETOBJ_SZ)
             if not 0 <= self.block <= 1:
                 packer.outside("block", 0, 1, self.block)
             if not 0 <= self.exclusive <= 1:
                 packer.outside("exclusive", 0, 1, self.exclusive)
-            packer.write(_nlm4_lockargs_1.pack(self.block, self.exclusive))
+            write(_nlm4_lockargs_1.pack(self.block, self.exclusive))
             self.alock.pack(packer)
             if not 0 <= self.reclaim <= 1:
                 packer.outside("reclaim", 0, 1, self.reclaim)
-            packer.write(_nlm4_lockargs_2.pack(self.reclaim, self.state))
+            write(_nlm4_lockargs_2.pack(self.reclaim, self.state))
         except PackingFailure as failure:
             packer.refuse("nlm4_lockargs", failure)
 
@@ -300,14 +305,15 @@ class nlm4_lockargs:
     def unpack(unpacker: Unpacker) -> nlm4_lockargs:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             cookie = unpacker.unpack_opaque(MAXNETOBJ_SZ)
-            block, exclusive = _nlm4_lockargs_1.unpack(unpacker.read(8))
+            block, exclusive = _nlm4_lockargs_1.unpack(read(8))
             if block > 1:
                 unpacker.outside(0, 1, block, 8)
             if exclusive > 1:
                 unpacker.outside(0, 1, exclusive, 4)
             alock = nlm4_lock.unpack(unpacker)
-            reclaim, state = _nlm4_lockargs_2.unpack(unpacker.read(8))
+            reclaim, state = _nlm4_lockargs_2.unpack(read(8))
             if reclaim > 1:
                 unpacker.outside(0, 1, reclaim, 8)
             return _make_nlm4_lockargs(
@@ -338,12 +344,13 @@ class nlm4_cancargs:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_opaque(self.cookie, MAXNETOBJ_SZ)
             if not 0 <= self.block <= 1:
                 packer.outside("block", 0, 1, self.block)
             if not 0 <= self.exclusive <= 1:
                 packer.outside("exclusive", 0, 1, self.exclusive)
-            packer.write(_nlm4_cancargs_1.pack(self.block, self.exclusive))
+            write(_nlm4_cancargs_1.pack(self.block, self.exclusive))
             self.alock.pack(packer)
         except PackingFailure as failure:
             packer.refuse("nlm4_cancargs", failure)
@@ -352,8 +359,9 @@ class nlm4_cancargs:
     def unpack(unpacker: Unpacker) -> nlm4_cancargs:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             cookie = unpacker.unpack_opaque(MAXNETOBJ_SZ)
-            block, exclusive = _nlm4_cancargs_1.unpack(unpacker.read(8))
+            block, exclusive = _nlm4_cancargs_1.unpack(read(8))
             if block > 1:
                 unpacker.outside(0, 1, block, 8)
             if exclusive > 1:
@@ -466,6 +474,7 @@ class nlm4_share:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_opaque(self.caller_name, LM_MAXSTRLEN)
             packer.pack_opaque(self.fh, MAXNETOBJ_SZ)
             packer.pack_opaque(self.oh, MAXNETOBJ_SZ)
@@ -473,7 +482,7 @@ class nlm4_share:
                 packer.wrong("a member of fsh4_mode", self.mode)
             if self.access not in _members_fsh4_access:
                 packer.wrong("a member of fsh4_access", self.access)
-            packer.write(_nlm4_share_1.pack(self.mode, self.access))
+            write(_nlm4_share_1.pack(self.mode, self.access))
         except PackingFailure as failure:
             packer.refuse("nlm4_share", failure)
 
@@ -481,10 +490,11 @@ class nlm4_share:
     def unpack(unpacker: Unpacker) -> nlm4_share:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             caller_name = unpacker.unpack_opaque(LM_MAXSTRLEN)
             fh = unpacker.unpack_opaque(MAXNETOBJ_SZ)
             oh = unpacker.unpack_opaque(MAXNETOBJ_SZ)
-            mode, access = _nlm4_share_1.unpack(unpacker.read(8))
+            mode, access = _nlm4_share_1.unpack(read(8))
             if mode not in _members_fsh4_mode:
                 unpacker.not_a_member(fsh4_mode, mode, 8)
             if access not in _members_fsh4_access:
@@ -547,10 +557,11 @@ class nlm4_shareres:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_opaque(self.cookie, MAXNETOBJ_SZ)
             if self.stat not in _members_nlm4_stats:
                 packer.wrong("a member of nlm4_stats", self.stat)
-            packer.write(_nlm4_shareres_1.pack(self.stat, self.sequence))
+            write(_nlm4_shareres_1.pack(self.stat, self.sequence))
         except PackingFailure as failure:
             packer.refuse("nlm4_shareres", failure)
 
@@ -558,8 +569,9 @@ class nlm4_shareres:
     def unpack(unpacker: Unpacker) -> nlm4_shareres:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             cookie = unpacker.unpack_opaque(MAXNETOBJ_SZ)
-            stat, sequence = _nlm4_shareres_1.unpack(unpacker.read(8))
+            stat, sequence = _nlm4_shareres_1.unpack(read(8))
             if stat not in _members_nlm4_stats:
                 unpacker.not_a_member(nlm4_stats, stat, 8)
             return _make_nlm4_shareres(cookie, _members_nlm4_stats[stat], sequence)

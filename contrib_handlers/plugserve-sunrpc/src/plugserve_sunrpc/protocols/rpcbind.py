@@ -40,7 +40,8 @@ class mapping:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_mapping_1.pack(self.prog, self.vers, self.prot, self.port))
+            write = packer.write
+            write(_mapping_1.pack(self.prog, self.vers, self.prot, self.port))
         except PackingFailure as failure:
             packer.refuse("mapping", failure)
 
@@ -48,7 +49,8 @@ class mapping:
     def unpack(unpacker: Unpacker) -> mapping:
         """Unpack one; raises `XDRError`."""
         try:
-            prog, vers, prot, port = _mapping_1.unpack(unpacker.read(16))
+            read = unpacker.read
+            prog, vers, prot, port = _mapping_1.unpack(read(16))
             return _make_mapping(prog, vers, prot, port)
         except UnpackingFailure as failure:
             unpacker.refuse("mapping", failure)
@@ -70,7 +72,8 @@ class pmaplist:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(
+            write = packer.write
+            write(
                 _pmaplist_1.pack(
                     self.map.prog,
                     self.map.vers,
@@ -85,12 +88,8 @@ class pmaplist:
     def unpack(unpacker: Unpacker) -> pmaplist:
         """Unpack one; raises `XDRError`."""
         try:
-            (
-                map_prog,
-                map_vers,
-                map_prot,
-                map_port,
-            ) = _pmaplist_1.unpack(unpacker.read(16))
+            read = unpacker.read
+            map_prog, map_vers, map_prot, map_port = _pmaplist_1.unpack(read(16))
             return _make_pmaplist(_make_mapping(map_prog, map_vers, map_prot, map_port))
         except UnpackingFailure as failure:
             unpacker.refuse("pmaplist", failure)
@@ -129,9 +128,8 @@ class call_args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(
-                _call_args_1.pack(self.prog, self.vers, self.proc, len(self.args)),
-            )
+            write = packer.write
+            write(_call_args_1.pack(self.prog, self.vers, self.proc, len(self.args)))
             packer.fill(self.args)
         except PackingFailure as failure:
             packer.refuse("call_args", failure)
@@ -140,7 +138,8 @@ class call_args:
     def unpack(unpacker: Unpacker) -> call_args:
         """Unpack one; raises `XDRError`."""
         try:
-            prog, vers, proc, args_size = _call_args_1.unpack(unpacker.read(16))
+            read = unpacker.read
+            prog, vers, proc, args_size = _call_args_1.unpack(read(16))
             args = unpacker.filled(args_size)
             return _make_call_args(prog, vers, proc, args)
         except UnpackingFailure as failure:
@@ -161,7 +160,8 @@ class call_result:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_call_result_1.pack(self.port, len(self.res)))
+            write = packer.write
+            write(_call_result_1.pack(self.port, len(self.res)))
             packer.fill(self.res)
         except PackingFailure as failure:
             packer.refuse("call_result", failure)
@@ -170,7 +170,8 @@ class call_result:
     def unpack(unpacker: Unpacker) -> call_result:
         """Unpack one; raises `XDRError`."""
         try:
-            port, res_size = _call_result_1.unpack(unpacker.read(8))
+            read = unpacker.read
+            port, res_size = _call_result_1.unpack(read(8))
             res = unpacker.filled(res_size)
             return _make_call_result(port, res)
         except UnpackingFailure as failure:
@@ -194,7 +195,8 @@ class rpcb:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_rpcb_1.pack(self.r_prog, self.r_vers, len(self.r_netid)))
+            write = packer.write
+            write(_rpcb_1.pack(self.r_prog, self.r_vers, len(self.r_netid)))
             packer.fill(self.r_netid)
             packer.pack_opaque(self.r_addr)
             packer.pack_opaque(self.r_owner)
@@ -205,7 +207,8 @@ class rpcb:
     def unpack(unpacker: Unpacker) -> rpcb:
         """Unpack one; raises `XDRError`."""
         try:
-            r_prog, r_vers, r_netid_size = _rpcb_1.unpack(unpacker.read(12))
+            read = unpacker.read
+            r_prog, r_vers, r_netid_size = _rpcb_1.unpack(read(12))
             r_netid = unpacker.filled(r_netid_size)
             r_addr = unpacker.unpack_opaque()
             r_owner = unpacker.unpack_opaque()
@@ -276,7 +279,8 @@ class rpcb_rmtcallargs:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(
+            write = packer.write
+            write(
                 _rpcb_rmtcallargs_1.pack(
                     self.prog,
                     self.vers,
@@ -292,7 +296,8 @@ class rpcb_rmtcallargs:
     def unpack(unpacker: Unpacker) -> rpcb_rmtcallargs:
         """Unpack one; raises `XDRError`."""
         try:
-            prog, vers, proc, args_size = _rpcb_rmtcallargs_1.unpack(unpacker.read(16))
+            read = unpacker.read
+            prog, vers, proc, args_size = _rpcb_rmtcallargs_1.unpack(read(16))
             args = unpacker.filled(args_size)
             return _make_rpcb_rmtcallargs(prog, vers, proc, args)
         except UnpackingFailure as failure:
@@ -345,11 +350,10 @@ class rpcb_entry:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_opaque(self.r_maddr)
             packer.pack_opaque(self.r_nc_netid)
-            packer.write(
-                _rpcb_entry_1.pack(self.r_nc_semantics, len(self.r_nc_protofmly)),
-            )
+            write(_rpcb_entry_1.pack(self.r_nc_semantics, len(self.r_nc_protofmly)))
             packer.fill(self.r_nc_protofmly)
             packer.pack_opaque(self.r_nc_proto)
         except PackingFailure as failure:
@@ -359,9 +363,10 @@ class rpcb_entry:
     def unpack(unpacker: Unpacker) -> rpcb_entry:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             r_maddr = unpacker.unpack_opaque()
             r_nc_netid = unpacker.unpack_opaque()
-            r_nc_semantics, r_nc_protofmly_size = _rpcb_entry_1.unpack(unpacker.read(8))
+            r_nc_semantics, r_nc_protofmly_size = _rpcb_entry_1.unpack(read(8))
             r_nc_protofmly = unpacker.filled(r_nc_protofmly_size)
             r_nc_proto = unpacker.unpack_opaque()
             return _make_rpcb_entry(
@@ -449,7 +454,8 @@ class rpcbs_addrlist:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(
+            write = packer.write
+            write(
                 _rpcbs_addrlist_1.pack(
                     self.prog,
                     self.vers,
@@ -466,13 +472,14 @@ class rpcbs_addrlist:
     def unpack(unpacker: Unpacker) -> rpcbs_addrlist:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 prog,
                 vers,
                 success,
                 failure_,
                 netid_size,
-            ) = _rpcbs_addrlist_1.unpack(unpacker.read(20))
+            ) = _rpcbs_addrlist_1.unpack(read(20))
             netid = unpacker.filled(netid_size)
             return _make_rpcbs_addrlist(prog, vers, success, failure_, netid)
         except UnpackingFailure as failure:
@@ -501,7 +508,8 @@ class rpcbs_rmtcalllist:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(
+            write = packer.write
+            write(
                 _rpcbs_rmtcalllist_1.pack(
                     self.prog,
                     self.vers,
@@ -520,6 +528,7 @@ class rpcbs_rmtcalllist:
     def unpack(unpacker: Unpacker) -> rpcbs_rmtcalllist:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             (
                 prog,
                 vers,
@@ -528,7 +537,7 @@ class rpcbs_rmtcalllist:
                 failure_,
                 indirect,
                 netid_size,
-            ) = _rpcbs_rmtcalllist_1.unpack(unpacker.read(28))
+            ) = _rpcbs_rmtcalllist_1.unpack(read(28))
             netid = unpacker.filled(netid_size)
             return _make_rpcbs_rmtcalllist(
                 prog,
@@ -609,8 +618,9 @@ class rpcb_stat:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
+            write = packer.write
             packer.pack_numbers_fixed(RPCBSTAT_HIGHPROC, self.info, "i")
-            packer.write(_rpcb_stat_1.pack(self.setinfo, self.unsetinfo))
+            write(_rpcb_stat_1.pack(self.setinfo, self.unsetinfo))
             packer.pack_chain_values(self.addrinfo)
             packer.pack_chain_values(self.rmtinfo)
         except PackingFailure as failure:
@@ -620,8 +630,9 @@ class rpcb_stat:
     def unpack(unpacker: Unpacker) -> rpcb_stat:
         """Unpack one; raises `XDRError`."""
         try:
+            read = unpacker.read
             info = unpacker.unpack_numbers_fixed(RPCBSTAT_HIGHPROC, "i")
-            setinfo, unsetinfo = _rpcb_stat_1.unpack(unpacker.read(8))
+            setinfo, unsetinfo = _rpcb_stat_1.unpack(read(8))
             addrinfo = unpacker.unpack_chain(rpcbs_addrlist.unpack)
             rmtinfo = unpacker.unpack_chain(rpcbs_rmtcalllist.unpack)
             return _make_rpcb_stat(info, setinfo, unsetinfo, addrinfo, rmtinfo)
@@ -660,7 +671,8 @@ class netbuf:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            packer.write(_netbuf_1.pack(self.maxlen, len(self.buf)))
+            write = packer.write
+            write(_netbuf_1.pack(self.maxlen, len(self.buf)))
             packer.fill(self.buf)
         except PackingFailure as failure:
             packer.refuse("netbuf", failure)
@@ -669,7 +681,8 @@ class netbuf:
     def unpack(unpacker: Unpacker) -> netbuf:
         """Unpack one; raises `XDRError`."""
         try:
-            maxlen, buf_size = _netbuf_1.unpack(unpacker.read(8))
+            read = unpacker.read
+            maxlen, buf_size = _netbuf_1.unpack(read(8))
             buf = unpacker.filled(buf_size)
             return _make_netbuf(maxlen, buf)
         except UnpackingFailure as failure:
