@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from plugserve_sunrpc import DescriptionError, Packer, Unpacker, load
+from plugserve_sunrpc import DescriptionError, Packer, Unpacker, XDRError, load
 
 RPCSVC = Path("/usr/include/rpcsvc")
 
@@ -34,6 +34,8 @@ ERRORS = [
     ("typedef opaque a<-1>;", "1:18", "a size from 0 to 4294967295 expected, not -1"),
     ("typedef opaque a[];", "1:18", "a name or a number expected, not ']'"),
     ("typedef a b; typedef b a;", "1:9", "which is defined by itself"),
+    ("typedef a *a;", "1:12", "a struct expected on the way from a to itself"),
+    ("typedef b a<>; typedef a b<>;", "1:11", "a struct expected on the way from a to itself"),
     ("struct a { int i; a inner; };", "1:8", "an optional value or an array expected on the way from a to itself"),
     ("struct a { b x; }; struct b { a y; };", "1:8", "an optional value or an array expected"),
     ("enum e { A = 0 };\nunion u switch (e x) { case 7: void; };", "2:29", "a member of e expected, not 7"),
@@ -208,6 +210,31 @@ def test_linked_lists_by_value_and_optional_values_of_optional_values(tmp_path: 
         packer = Packer()
         each.pack(packer)
         assert type(each).unpack(Unpacker(packer.data())) == each
+
+
+def test_types_that_contain_themselves(tmp_path: Path) -> None:
+    """A type may contain itself by way of an array, an optional value or a union."""
+    module = compiled(
+        tmp_path,
+        "struct many { int v; many inner<>; };\n"
+        "union ever switch (bool on) { case TRUE: ever next; case FALSE: void; };\n"
+        "union expression switch (int kind) { case 1: expression left; case 2: int number; default: void; };\n"
+        "struct first { second *s; }; struct second { int v; first f; };\n",
+    )
+    values = [
+        module.many(1, (module.many(2, ()), module.many(3, (module.many(4, ()),)))),
+        module.ever(True, module.ever(True, module.ever(False))),
+        module.expression(1, module.expression(1, module.expression(2, 5))),
+        module.first(module.second(1, module.first(module.second(2, module.first(None))))),
+    ]
+    for value in values:
+        packer = Packer()
+        value.pack(packer)
+        unpacker = Unpacker(packer.data())
+        assert type(value).unpack(unpacker) == value
+        unpacker.done()
+        with pytest.raises(XDRError, match="nested less deeply"):
+            type(value).unpack(Unpacker(packer.data(), depth=1))
 
 
 def test_what_header_files_know(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ class Resolver:
         for definition in description.definitions:
             self._check(definition)
         self.definitions += description.definitions
+        self._looped = self._find_loops()
         self._links = {name: self._link(each) for name, each in self.types.items() if isinstance(each, Struct)}
         self.recursive = self._find_circles()
 
@@ -347,7 +348,9 @@ class Resolver:
 
         Section 4.19 gives both as the same. Where the value may itself be None, the union stays one.
         """
-        if not isinstance(kind, Union) or self.base(kind.discriminant.type) != Basic("bool"):
+        if not isinstance(kind, Union) or kind.name in self._looped:
+            return None
+        if self.base(kind.discriminant.type) != Basic("bool"):
             return None
         arms = {self.number(label): field for labels, field in kind.arms for label in labels}
         if kind.default:
@@ -392,6 +395,23 @@ class Resolver:
             arms = [field for _, field in definition.arms] + definition.default
             yield from ((field.type, field.place) for field in arms if field)
 
+    def _find_loops(self) -> set[str]:
+        """The unions over a bool that come back to themselves with no class between: as an alias they could not be.
+
+        Raises: `DescriptionError` for a typedef that does so by typedefs alone, as in `typedef a *a`.
+        """
+        typedefs: dict[str, set[str]] = {}
+        unions: dict[str, set[str]] = {}
+        for name, definition in self.types.items():
+            if isinstance(definition, Typedef):
+                typedefs[name] = set(_names(definition.type))
+            elif isinstance(definition, Union) and self.base(definition.discriminant.type) == Basic("bool"):
+                unions[name] = {each for kind, _ in self._parts(definition) for each in _names(kind)}
+        for name in typedefs:
+            if name in _reached(name, typedefs):
+                raise DescriptionError(f"a struct expected on the way from {name} to itself", self.types[name].place)
+        return {name for name in unions if name in _reached(name, typedefs | unions)}
+
     def _find_circles(self) -> set[str]:
         """The structs and unions that contain themselves, links of lists aside.
 
@@ -421,6 +441,14 @@ class Resolver:
                     f"an optional value or an array expected on the way from {name} to itself", self.types[name].place
                 )
         return {name for name in inside if name in _reached(name, inside)}
+
+
+def _names(kind: Type) -> Iterator[str]:
+    """The name of the type that a type is made of, if it has one."""
+    while isinstance(kind, (Array, OptionalType)):
+        kind = kind.item
+    if isinstance(kind, Reference):
+        yield kind.name
 
 
 def _reached(start: str, edges: dict[str, set[str]]) -> set[str]:
