@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from plugserve.testing.drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
 
 
 @pytest.fixture
