@@ -358,6 +358,17 @@ class ProtocolHandler(ModernHandler):
         """The connection is encrypted, and `context.tls` has the facts. Returns what to send."""
         return None
 
+    def put_back(self, data: bytes) -> None:
+        """Have `receive` called with these bytes again, before all others: once what it returns now was sent, as far as
+        `Limits.high_water` asks. So a handler that answers much to little stops in the middle, and goes on there.
+
+        Parameters:
+            data: the end of what `receive` was given, on a stream.
+        """
+        connection = self.connection
+        connection.feeder = None
+        connection._unread = data + connection._unread
+
     def pause(self) -> None:
         """Receive nothing more until `resume()`: what the peer sends stays with the kernel, and holds the peer up."""
         self._paused = True
@@ -537,6 +548,7 @@ class _BareConnection:
         self.output_closed = False
         self.feeder = None
         self.operation = 0
+        self._unread = b""
         self.server = self
 
     def clock(self) -> float:
