@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from plugserve.testing.no_drift import no_drift  # noqa: F401  # autouse: what a test may not leave behind
+
+# For rpc_oracle.py, which several tests share.
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

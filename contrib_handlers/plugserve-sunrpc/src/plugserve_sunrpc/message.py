@@ -23,7 +23,7 @@ __all__ = [
     "AuthStatus",
     "CallMessage",
     "Denied",
-    "Flavour",
+    "FlavourNumber",
     "MessageError",
     "OpaqueAuth",
     "RefusedCall",
@@ -98,7 +98,7 @@ class AuthStatus(IntEnum):
     RPCSEC_GSS_CTXPROBLEM = 14
 
 
-class Flavour(IntEnum):
+class FlavourNumber(IntEnum):
     """The registered flavours of authentication that have a name here (section 8.2; RFC 9289, section 7.1)."""
 
     AUTH_NONE = 0
@@ -171,7 +171,7 @@ class Accepted:
     Parameters:
         xid: of the call.
         verifier: what proves the server's identity.
-        status: what became of it; a number where the RFC knows no such status.
+        status: what became of it.
         low, high: for PROG_MISMATCH, the lowest and highest version of the program that there is.
         results: for SUCCESS, the rest of the message.
     """

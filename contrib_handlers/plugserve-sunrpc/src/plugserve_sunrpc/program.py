@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from .message import NO_AUTH, OpaqueAuth
 from .xdr import Packer, Unpacker
 
-__all__ = ["AsyncStub", "Call", "Procedure", "Program", "Reply", "Stub"]
+__all__ = ["AsyncStub", "Call", "NoReply", "Procedure", "Program", "Reply", "Stub", "blocking"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 Reply: TypeAlias = T | Awaitable[T]
 """What a program's method returns: the result, or, where it is `async def`, an awaitable of it."""
@@ -22,11 +24,46 @@ Reply: TypeAlias = T | Awaitable[T]
 
 @dataclass(slots=True)
 class Call:
-    """What a program's method is told of the call besides its arguments: which program, version and procedure."""
+    """What a program's method is told of the call besides its arguments.
+
+    Attributes:
+        program: the program's number.
+        version: its version.
+        procedure: the procedure's number.
+        xid: the number by which the caller knows the reply.
+        credential: who calls, as he says.
+        identity: who calls, as the flavour of the credential has it: a `plugserve.Identity`; for AUTH_NONE that of the
+            connection. None if nobody has said it. What it is worth is for the flavour's documentation to say.
+        handler: what serves it; None for a call that came from no network.
+    """
 
     program: int
     version: int
     procedure: int
+    xid: int = 0
+    credential: OpaqueAuth = NO_AUTH
+    identity: Any = None
+    handler: Any = field(default=None, repr=False)
+
+    @property
+    def client_address(self) -> Any:
+        """The caller's address; None for a call that came from no network."""
+        return None if self.handler is None else getattr(self.handler, "client_address", None)
+
+    @property
+    def context(self) -> Any:
+        """The `plugserve.Context` of the connection or datagram; None for a call that came from no network."""
+        return None if self.handler is None else self.handler.context
+
+
+class NoReply(Exception):
+    """Raised by a procedure: the call gets no reply, as with batched calls (RFC 5531, section 8.4.1)."""
+
+
+def blocking(method: F) -> F:
+    """Mark a program's method as one that blocks or computes for long, so that no loop stands still for it."""
+    method.plugserve_blocks = True  # type: ignore[attr-defined]  # a function takes any attribute
+    return method
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +92,8 @@ class Program(ABC):
     """The program's name in the description."""
     procedures: ClassVar[Mapping[int, Procedure]]
     """The procedures by number."""
+    blocks: ClassVar[bool] = False
+    """Whether all of its methods block, as `blocking` marks one. Those that are `async def` never need it."""
 
 
 class Stub(ABC):
