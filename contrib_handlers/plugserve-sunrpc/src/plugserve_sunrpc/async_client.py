@@ -1,0 +1,250 @@
+"""The client for asyncio, over TCP, UDP and Unix sockets. Any number of calls may be in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from plugserve import ProtocolError
+
+from .client import LONGEST_WAIT, client_address, no_results
+from .client_auth import ClientAuth
+from .failures import CallTimeout, ConnectionLost, results_of
+from .message import ReplyMessage, decode_reply, encode_call
+from .program import AsyncStub
+from .record import RecordReader, encode_record
+from .xdr import Packer, Unpacker
+
+__all__ = ["AsyncRPCClient"]
+
+T = TypeVar("T")
+S = TypeVar("S", bound=AsyncStub)
+
+
+class AsyncRPCClient:
+    """A client of a server; see `RPCClient`, whose parameters and exceptions these are.
+
+    ```python
+    async with AsyncRPCClient("tcp://127.0.0.1:2049") as client:
+        oracle = client.stub(ORACLE_V1AsyncClient)
+        await asyncio.gather(*(oracle.oracle_ask(question) for question in questions))
+    ```
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float = 25.0,
+        first_wait: float = 0.5,
+        auth: ClientAuth | None = None,
+        limit: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.address = client_address(address)
+        self.timeout = timeout
+        self.first_wait = first_wait
+        self.auth = auth or ClientAuth()
+        self.limit = limit
+        self._xid = random.getrandbits(32)
+        self._wire: _Wire | None = None
+        self._connecting = asyncio.Lock()
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it speaks over a stream."""
+        return self.address.transport != "udp"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection; calls in flight fail. The next call would make a new one."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.lose(ConnectionLost("the client was closed"))
+            await wire.gone.wait()
+
+    def stub(self, kind: type[S]) -> S:
+        """A client class that `plugserve-rpcgen` wrote, over this client."""
+        client = self
+
+        async def call(
+            self: Any, procedure: int, pack: Callable[[Packer], object], unpack: Callable[[Unpacker], T]
+        ) -> T:
+            return await client.call(kind.program, kind.version, procedure, pack, unpack)
+
+        made: S = type(kind.__name__, (kind,), {"_call": call, "__doc__": kind.__doc__})()
+        return made
+
+    async def call(
+        self,
+        program: int,
+        version: int,
+        procedure: int,
+        pack: Callable[[Packer], object] = lambda packer: None,
+        unpack: Callable[[Unpacker], T] = no_results,
+        *,
+        timeout: float | None = None,
+    ) -> T:
+        """Call a procedure and await its results; see `RPCClient.call`."""
+        packer = Packer()
+        pack(packer)
+        self._xid = (self._xid + 1) & 0xFFFF_FFFF
+        call = (self._xid, program, version, procedure, packer.data())
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                reply = await self._reply(call)
+                if self.auth.replied(reply):
+                    reply = await self._reply(call)
+                    self.auth.replied(reply)
+        except CallTimeout:
+            raise
+        except TimeoutError:
+            raise CallTimeout(f"{self.address} has not answered in time") from None
+        return results_of(reply, unpack)
+
+    async def send(
+        self, program: int, version: int, procedure: int, pack: Callable[[Packer], object] = lambda packer: None
+    ) -> None:
+        """Send a call that gets no reply (batching, RFC 5531, section 8.4.1), and do not wait."""
+        packer = Packer()
+        pack(packer)
+        self._xid = (self._xid + 1) & 0xFFFF_FFFF
+        wire = await self._connected()
+        wire.send(encode_call(self._xid, program, version, procedure, packer.data(), *self.auth.credential()))
+
+    async def _reply(self, call: tuple[int, int, int, int, bytes]) -> ReplyMessage:
+        wire = await self._connected()
+        answer: asyncio.Future[ReplyMessage] = asyncio.get_running_loop().create_future()
+        xid = call[0]
+        wire.waiting[xid] = answer
+        try:
+            await wire.writable.wait()
+            wire.send(encode_call(*call, *self.auth.credential()))
+            wait = self.first_wait
+            while not self.is_stream:
+                done, _ = await asyncio.wait([answer], timeout=wait)
+                if done:
+                    break
+                wait = min(2 * wait, LONGEST_WAIT)
+                wire.send(encode_call(*call, *self.auth.credential()))
+            return await answer
+        finally:
+            wire.waiting.pop(xid, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # it may have failed while nobody looked
+            answer.cancel()
+
+    async def _connected(self) -> _Wire:
+        async with self._connecting:
+            wire = self._wire
+            if wire is not None and not wire.lost:
+                return wire
+            loop = asyncio.get_running_loop()
+            address = self.address
+
+            def make() -> _Wire:
+                return _Wire(self.limit if self.is_stream else None, str(address))
+
+            made: Any
+            try:
+                if address.transport == "unix":
+                    path = address.path
+                    path = "\0" + path[1:] if path.startswith("@") else path
+                    _, made = await loop.create_unix_connection(make, path)
+                elif address.transport == "tcp":
+                    _, made = await loop.create_connection(make, address.host, address.port)
+                else:
+                    _, made = await loop.create_datagram_endpoint(make, remote_addr=(address.host, address.port))
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise ConnectionLost(f"{address}: {error}") from error
+            self._wire = cast("_Wire", made)
+            return self._wire
+
+
+class _Wire(asyncio.Protocol, asyncio.DatagramProtocol):
+    """The connection.
+
+    Parameters:
+        limit: the most bytes of a reply on a stream; None: datagrams.
+        name: of the server, for messages.
+    """
+
+    def __init__(self, limit: int | None, name: str) -> None:
+        self._reader = None if limit is None else RecordReader(limit)
+        self._name = name
+        self._transport: Any = None
+        self.waiting: dict[int, asyncio.Future[ReplyMessage]] = {}
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.gone = asyncio.Event()
+        self.lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+
+    def send(self, message: bytes) -> None:
+        if self.lost:
+            raise ConnectionLost(f"{self._name} has ended the connection")
+        if self._reader is None:
+            self._transport.sendto(message)
+        else:
+            self._transport.write(encode_record(message))
+
+    def data_received(self, data: bytes) -> None:
+        assert self._reader is not None, "a stream has one"
+        try:
+            self._reader.feed(data)
+            while (record := self._reader.next_record()) is not None:
+                self._deliver(decode_reply(record))
+        except ProtocolError as error:
+            self.lose(error)
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        try:
+            self._deliver(decode_reply(data))
+        except ProtocolError:
+            pass  # anybody may send a datagram
+
+    def _deliver(self, reply: ReplyMessage) -> None:
+        answer = self.waiting.pop(reply.xid, None)
+        if answer is not None and not answer.done():
+            answer.set_result(reply)
+
+    def error_received(self, error: Exception) -> None:
+        self.fail(ConnectionLost(f"{self._name}: {error}"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost = True
+        self.fail(ConnectionLost(f"{self._name}: {error or 'the server has ended the connection'}"))
+        self.writable.set()
+        self.gone.set()
+
+    def fail(self, failure: Exception) -> None:
+        """Tell all who wait."""
+        waiting, self.waiting = self.waiting, {}
+        for answer in waiting.values():
+            if not answer.done():
+                answer.set_exception(failure)
+
+    def lose(self, failure: Exception) -> None:
+        """End the connection, and tell those who wait."""
+        self.lost = True
+        self.fail(failure)
+        self._transport.abort()

@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rpc_oracle import ECHO, NUMBER, WHO, Oracle, X, blob, call
+
+from plugserve import ConfigurationError, Identity, MultiplexingUnixStreamServer, ProtocolError, hookimpl
+from plugserve.testing import STREAM_ENGINES, ToyCipher, hosted
+from plugserve_sunrpc import AuthenticationRefused, ClientSys, RPCClient, RPCHandler, SysCredential, rpc_handler
+from plugserve_sunrpc.auth import STARTTLS, Authenticated, AuthenticationFailed, AuthSys, Flavour
+from plugserve_sunrpc.message import (
+    Accepted,
+    AcceptStatus,
+    AuthStatus,
+    CallMessage,
+    Denied,
+    FlavourNumber,
+    OpaqueAuth,
+    RejectStatus,
+    decode_reply,
+    encode_accepted,
+    encode_auth_error,
+    encode_success,
+)
+from plugserve_sunrpc.program import Call
+from plugserve_sunrpc.record import encode_record
+
+ANN = SysCredential(7, b"ann.example", 1000, 100, (100, 4, 0))
+ROOT = SysCredential(7, b"box.example", 0, 0, (0, 10))
+
+
+class Peer:
+    """What a flavour asks of a handler."""
+
+    is_stream = True
+    connection_identity = None
+
+    def __init__(self, address: Any = ("192.0.2.1", 900)) -> None:
+        self.client_address = address
+        self.context = None
+
+
+def who(
+    credential: OpaqueAuth, *, address: Any = ("192.0.2.1", 900), verifier: OpaqueAuth | None = None, **options: Any
+) -> Any:
+    """What a server with these options says to the question who calls: the text, or the status of a refusal."""
+    more: dict[str, Any] = {} if verifier is None else {"verifier": verifier}
+    kind = rpc_handler(Oracle())
+    handler = kind.for_test(options=kind.Options(**options))
+    handler.client_address = address
+    data = handler.receive(encode_record(call(WHO, credential=credential, **more)))
+    assert data is not None
+    reply = decode_reply(data[4:])
+    if isinstance(reply, Denied):
+        assert reply.status is RejectStatus.AUTH_ERROR
+        return reply.auth
+    return reply.results[4:].rstrip(b"\0").decode()
+
+
+def test_auth_sys_says_who_calls() -> None:
+    """Root is nobody, unless squashing is off; with all, everybody is."""
+    assert who(ANN.encode()) == "auth-sys 1000 ['100', '4', '65534']"
+    assert who(ROOT.encode()) == "auth-sys 65534 ['10', '65534']"
+    assert who(ROOT.encode(), squash="none") == "auth-sys 0 ['0', '10']"
+    assert who(ANN.encode(), squash="all", anonymous_uid=99, anonymous_gid=98) == "auth-sys 99 ['98']"
+    assert who(OpaqueAuth(0, b"")) == "nobody"
+
+
+def test_the_identity_has_the_numbers_after_squashing() -> None:
+    """In its claims, for those who check modes of files."""
+    identity = AuthSys(anonymous_uid=77, anonymous_gid=78).identity(ROOT)
+    assert identity == Identity("77", "auth-sys", frozenset({"78", "10"}))
+    assert identity.claims == {"uid": 77, "gid": 78, "gids": (78, 10), "machine": "box.example"}
+
+
+def test_a_privileged_port_is_asked_for_where_the_option_says_so() -> None:
+    """Of callers of the network."""
+    assert who(ANN.encode(), privileged_port=True, address=("192.0.2.1", 1023)).startswith("auth-sys 1000")
+    for port in (1024, 40000):
+        refused = who(ANN.encode(), privileged_port=True, address=("192.0.2.1", port))
+        assert refused is AuthStatus.AUTH_TOOWEAK
+        assert who(ANN.encode(), address=("192.0.2.1", port)).startswith("auth-sys 1000")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        ANN.encode().body[:-1],
+        ANN.encode().body + b"\0\0\0\0",
+        bytes(4) + b"\0\0\1\0" + bytes(256) + bytes(12),  # a name of 256 bytes
+        bytes(16) + b"\0\0\0\x11" + bytes(68),  # 17 groups
+        bytes(16) + b"\x80\0\0\0",
+        bytes(4) + b"\0\0\0\1a\0\0\1" + bytes(12),  # fill bytes
+    ],
+)
+def test_a_malformed_credential_of_auth_sys_is_refused(body: bytes) -> None:
+    """AUTH_BADCRED."""
+    assert who(OpaqueAuth(1, body)) is AuthStatus.AUTH_BADCRED
+
+
+def test_auth_sys_and_auth_none_have_no_other_bodies() -> None:
+    """A verifier with AUTH_SYS, a body with AUTH_NONE."""
+    assert who(ANN.encode(), verifier=OpaqueAuth(1, b"")) is AuthStatus.AUTH_BADVERF
+    assert who(ANN.encode(), verifier=OpaqueAuth(0, b"four")) is AuthStatus.AUTH_BADVERF
+    assert who(OpaqueAuth(0, b"four")) is AuthStatus.AUTH_BADCRED
+
+
+@given(st.binary(max_size=400))
+def test_any_credential_is_an_identity_or_a_refusal(body: bytes) -> None:
+    """Nothing else ever."""
+    message = CallMessage(1, NUMBER, 1, WHO, OpaqueAuth(1, body), OpaqueAuth(0, b""), b"")
+    status = None
+    try:
+        AuthSys().authenticate(message, Call(NUMBER, 1, WHO), b"")
+    except AuthenticationFailed as failure:
+        status = failure.status
+    assert status in (None, AuthStatus.AUTH_BADCRED)
+
+
+@given(
+    st.builds(
+        SysCredential,
+        st.integers(0, 2**32 - 1),
+        st.binary(max_size=255),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**32 - 1),
+        st.lists(st.integers(0, 2**32 - 1), max_size=16).map(tuple),
+    )
+)
+def test_a_credential_comes_back_as_it_was(said: SysCredential) -> None:
+    """And is never longer than 400 bytes."""
+    encoded = said.encode()
+    assert SysCredential.decode(encoded.body) == said
+    assert len(encoded.body) <= 400
+
+
+def test_a_listener_takes_the_flavours_that_it_names() -> None:
+    """A known one is too weak, an unknown one is refused; procedure 0 needs none."""
+    assert who(OpaqueAuth(0, b""), flavours=("sys",)) is AuthStatus.AUTH_TOOWEAK
+    assert who(ANN.encode(), flavours=("none",)) is AuthStatus.AUTH_TOOWEAK
+    assert who(OpaqueAuth(390_000, b"")) is AuthStatus.AUTH_REJECTEDCRED
+    kind = rpc_handler(Oracle())
+    handler = kind.for_test(options=kind.Options(flavours=("sys",)))
+    assert handler.receive(encode_record(call(0))) == encode_record(encode_success(1))
+
+
+def test_authentication_comes_before_the_question_which_programs_there_are() -> None:
+    """A stranger learns nothing."""
+    kind = rpc_handler(Oracle())
+    handler = kind.for_test(options=kind.Options(flavours=("sys",)))
+    handler.client_address = ("192.0.2.1", 900)
+    denied = encode_record(encode_auth_error(1, AuthStatus.AUTH_TOOWEAK))
+    for version in (1, 2):
+        assert handler.receive(encode_record(call(77, version=version))) == denied
+
+
+def test_a_procedure_may_ask_for_a_stronger_credential() -> None:
+    """By raising it."""
+
+    class Picky(Oracle):
+        def oracle_echo(self, call: Call, data: bytes) -> bytes:
+            raise AuthenticationFailed(AuthStatus.AUTH_TOOWEAK)
+
+    handler = rpc_handler(Picky()).for_test()
+    answer = handler.receive(encode_record(call(ECHO, blob(b""))))
+    assert answer == encode_record(encode_auth_error(1, AuthStatus.AUTH_TOOWEAK))
+
+
+def test_a_handle_stands_for_the_credential_of_its_client_only() -> None:
+    """AUTH_SHORT; whoever else comes with it, and an unknown one, is refused."""
+    flavour = AuthSys(short=True)
+    assert flavour.short is not None
+    none = OpaqueAuth(0, b"")
+
+    def asked(credential: OpaqueAuth, address: Any, by: Flavour) -> Authenticated:
+        message = CallMessage(1, NUMBER, 1, WHO, credential, none, b"")
+        return by.authenticate(message, Call(NUMBER, 1, WHO, handler=Peer(address)), b"")
+
+    first = asked(ANN.encode(), ("192.0.2.1", 900), flavour)
+    assert first.verifier.flavour == FlavourNumber.AUTH_SHORT
+    assert asked(ANN.encode(), ("192.0.2.1", 901), flavour).verifier == first.verifier
+    again = asked(first.verifier, ("192.0.2.1", 902), flavour.short)
+    assert again.identity == first.identity
+    for credential, address in ((first.verifier, ("192.0.2.2", 900)), (OpaqueAuth(2, b"x"), ("192.0.2.1", 900))):
+        with pytest.raises(AuthenticationFailed) as caught:
+            asked(credential, address, flavour.short)
+        assert caught.value.status is AuthStatus.AUTH_REJECTEDCRED
+
+
+def test_handles_are_bounded() -> None:
+    """However many machines say that they are however many users."""
+    flavour = AuthSys(short=True)
+    assert flavour.short is not None
+    for uid in range(3000):
+        call = Call(NUMBER, 1, WHO, handler=Peer())
+        message = CallMessage(1, NUMBER, 1, WHO, SysCredential(0, b"", uid, 1).encode(), OpaqueAuth(0, b""), b"")
+        flavour.authenticate(message, call, b"")
+    assert len(flavour.short._handles._items) <= 1024
+    assert len(flavour.short._by_identity._items) <= 1024
+    assert len(flavour._identities._items) <= 1024
+
+
+def test_the_client_uses_a_handle_and_goes_back_when_it_is_forgotten() -> None:
+    """Without the caller's knowing."""
+    handler = rpc_handler(Oracle())
+    options = handler.Options(short=True)
+    with hosted("multiplexing", handler, options=options) as host:
+        server: Any = host.server
+        auth = ClientSys(1000, 100, (), "ann.example")
+        with RPCClient(f"tcp://127.0.0.1:{server.server_address[1]}", auth=auth) as client:
+            oracle = client.stub(X.ORACLE_V1Client)
+            assert oracle.oracle_who() == b"auth-sys 1000 ['100']"
+            assert auth.credential()[0].flavour == FlavourNumber.AUTH_SHORT
+            assert oracle.oracle_who() == b"auth-sys 1000 ['100']"
+            short: Any = options.by_number[2]
+            short._handles._items.clear()
+            assert oracle.oracle_who() == b"auth-sys 1000 ['100']"
+
+
+def test_on_a_unix_socket_the_kernel_knows_who_it_is(tmp_path: Path) -> None:
+    """Anybody but root who says that he is somebody else is refused."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root, to become somebody else")
+    path = str(tmp_path / "oracle.sock")
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if folder.stat().st_uid == os.geteuid() and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    server: Any = MultiplexingUnixStreamServer(path, rpc_handler(Oracle()))
+    os.chmod(path, 0o666)
+    thread = threading.Thread(target=server.serve_forever, args=(3600,))
+    thread.start()
+    try:
+        with RPCClient(f"unix://{path}", auth=ClientSys(1234, 5, ())) as client:
+            assert client.stub(X.ORACLE_V1Client).oracle_who() == b"auth-sys 1234 ['5']"
+        sock = socket.socket(socket.AF_UNIX)
+        os.seteuid(4321)
+        try:
+            sock.connect(path)
+        finally:
+            os.seteuid(0)
+        with sock:
+            sock.settimeout(20)
+            for uid, accepted in ((4321, True), (1234, False)):
+                sock.sendall(encode_record(call(WHO, credential=SysCredential(0, b"", uid, 5).encode())))
+                reply = decode_reply(sock.recv(200)[4:])
+                assert isinstance(reply, Accepted) is accepted
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_refusal_is_an_exception_of_the_client() -> None:
+    """With its status."""
+    handler = rpc_handler(Oracle())
+    options = handler.Options(flavours=("sys",), privileged_port=True)
+    with hosted("threading", handler, options=options) as host:
+        server: Any = host.server
+        with RPCClient(f"tcp://127.0.0.1:{server.server_address[1]}", auth=ClientSys(0, 0, ())) as client:
+            with pytest.raises(AuthenticationRefused) as caught:
+                client.stub(X.ORACLE_V1Client).oracle_who()
+    assert caught.value.status is AuthStatus.AUTH_TOOWEAK
+
+
+class Upgrade:
+    """Offers what stands for TLS."""
+
+    plugin_name = "upgrade"
+
+    @hookimpl
+    async def start_tls(self, connection: Any) -> None:
+        hello = await connection.read_exactly(4)
+        if not hello.startswith(b"KEY"):
+            raise ProtocolError("the cipher starts with KEY and one byte")
+        connection.write(b"OK")
+        connection.push(ToyCipher(hello[3]))
+        connection.tls = f"key {hello[3]}"
+        connection.identity = Identity("machine.example", "tls")
+
+
+PROBE = OpaqueAuth(FlavourNumber.AUTH_TLS, b"")
+OFFER = encode_record(encode_success(1, verifier=OpaqueAuth(0, STARTTLS)))
+
+
+@pytest.mark.parametrize("engine", list(STREAM_ENGINES))
+def test_tls_starts_behind_the_probe_of_rfc_9289(engine: str) -> None:
+    """The verifier says STARTTLS, the handshake follows, and calls come through it with the machine's identity; a
+    second probe is refused."""
+    with hosted(engine, rpc_handler(Oracle()), plugins=[Upgrade()]) as host:
+        client = host.connect()
+        client.send(encode_record(call(0, credential=PROBE)))
+        assert client.take(len(OFFER)) == OFFER
+        client.send(b"KEY\x07")
+        assert client.take(2) == b"OK"
+        cipher = ToyCipher(7)
+        client.send(cipher.encode(encode_record(call(WHO))) or b"")
+        expected = encode_record(encode_success(1, blob(b"tls machine.example []")))
+        assert ToyCipher(7).feed(client.take(len(expected) + 1)) == expected
+        client.send(cipher.encode(encode_record(call(0, credential=PROBE))) or b"")
+        expected = encode_record(encode_auth_error(1, AuthStatus.AUTH_BADCRED))
+        assert ToyCipher(7).feed(client.take(len(expected) + 1)) == expected
+
+
+@pytest.mark.parametrize("engine", list(STREAM_ENGINES))
+def test_a_call_injected_behind_the_probe_is_never_done(engine: str, no_drift: list[str]) -> None:
+    """What comes in clear behind it is the handshake's, and breaks it."""
+
+    class Watched(Oracle):
+        def oracle_echo(self, call: Call, data: bytes) -> bytes:
+            raise AssertionError("it was done")
+
+    with hosted(engine, rpc_handler(Watched()), plugins=[Upgrade()]) as host:
+        client = host.connect()
+        client.send(encode_record(call(0, credential=PROBE)) + encode_record(call(ECHO, blob(b"x"), xid=2)))
+        try:
+            assert client.rest() in (OFFER, b"")
+        except ConnectionError:
+            pass
+    assert not [line for line in no_drift if "it was done" in line]
+    no_drift.clear()
+
+
+def test_a_probe_without_tls_gets_an_empty_verifier() -> None:
+    """Over datagrams too; with another procedure than 0 it is refused."""
+    with hosted("multiplexing", rpc_handler(Oracle())) as host:
+        client = host.connect()
+        client.send(encode_record(call(0, credential=PROBE)))
+        assert client.take(28) == encode_record(encode_success(1))
+        client.send(encode_record(call(WHO, credential=PROBE)))
+        assert decode_reply(client.take(24)[4:]) == Denied(1, RejectStatus.AUTH_ERROR, auth=AuthStatus.AUTH_BADCRED)
+    with hosted("multiplexing", rpc_handler(Oracle()), datagrams=True, plugins=[]) as host:
+        assert host.ask(call(0, credential=PROBE)) == encode_success(1)
+
+
+def test_a_flavour_may_come_from_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name in the entry-point group; it may protect arguments and results, and answer calls of its own."""
+    import plugserve_sunrpc.handler
+
+    class Rot(Flavour):
+        number = 99
+
+        def authenticate(self, message: CallMessage, call: Call, data: bytes) -> Authenticated:
+            assert data.endswith(message.arguments)
+            if message.procedure == 0:
+                return Authenticated(results=b"made")
+            turned = bytes(byte ^ 1 for byte in message.arguments)
+            return Authenticated(
+                Identity("rot", "rot"), OpaqueAuth(99, b"proof"), turned, lambda results: b"sealed" + results
+            )
+
+    def found(name: str) -> Any:
+        assert name == "rot"
+        return Rot
+
+    monkeypatch.setattr(plugserve_sunrpc.handler, "flavour_class", found)
+    kind = rpc_handler(Oracle())
+    handler = kind.for_test(options=kind.Options(flavours=("rot",)))
+    arguments = bytes(byte ^ 1 for byte in blob(b"abcd"))
+    data = handler.receive(encode_record(call(ECHO, arguments, credential=OpaqueAuth(99, b""))))
+    assert data is not None
+    assert decode_reply(data[4:]) == Accepted(
+        1, OpaqueAuth(99, b"proof"), AcceptStatus.SUCCESS, results=b"sealed" + blob(b"abcd")
+    )
+    data = handler.receive(encode_record(call(0, credential=OpaqueAuth(99, b""))))
+    assert data == encode_record(encode_success(1, b"made"))
+    data = handler.receive(encode_record(call(ECHO, credential=OpaqueAuth(99, b""))))
+    assert data == encode_record(encode_accepted(1, AcceptStatus.GARBAGE_ARGS, OpaqueAuth(99, b"proof")))
+
+
+def test_an_unknown_flavour_is_refused_with_those_that_there_are() -> None:
+    """At start."""
+    with pytest.raises(ConfigurationError, match=r"there are .*none, sys, tls"):
+        RPCHandler.Options(flavours=("kerberos",))
