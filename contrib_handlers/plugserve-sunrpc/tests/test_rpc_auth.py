@@ -265,9 +265,12 @@ def test_a_refusal_is_an_exception_of_the_client() -> None:
     options = handler.Options(flavours=("sys",), privileged_port=True)
     with hosted("threading", handler, options=options) as host:
         server: Any = host.server
-        with RPCClient(f"tcp://127.0.0.1:{server.server_address[1]}", auth=ClientSys(0, 0, ())) as client:
-            with pytest.raises(AuthenticationRefused) as caught:
-                client.stub(X.ORACLE_V1Client).oracle_who()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        with (
+            RPCClient(address, auth=ClientSys(0, 0, ())) as client,
+            pytest.raises(AuthenticationRefused) as caught,
+        ):
+            client.stub(X.ORACLE_V1Client).oracle_who()
     assert caught.value.status is AuthStatus.AUTH_TOOWEAK
 
 

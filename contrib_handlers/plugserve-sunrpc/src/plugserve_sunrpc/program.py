@@ -5,10 +5,12 @@ The transports are not here: a stub gets one from whoever makes it, a program is
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from plugserve import PlugserveError
 
 from .message import NO_AUTH, OpaqueAuth
 from .xdr import Packer, Unpacker
@@ -96,7 +98,7 @@ class Program(ABC):
     """Whether all of its methods block, as `blocking` marks one. Those that are `async def` never need it."""
 
 
-class Stub(ABC):
+class Stub:
     """A client's side of a version of a program, blocking: `plugserve-rpcgen` writes a subclass with a method each."""
 
     program: ClassVar[int]
@@ -104,7 +106,6 @@ class Stub(ABC):
     version: ClassVar[int]
     """The version's number."""
 
-    @abstractmethod
     def _call(self, procedure: int, pack: Callable[[Packer], object], unpack: Callable[[Unpacker], T]) -> T:
         """Call a procedure and wait for its result.
 
@@ -113,9 +114,10 @@ class Stub(ABC):
             pack: packs the arguments.
             unpack: unpacks the result. Bytes after it are the transport's to refuse.
         """
+        raise PlugserveError(f"{type(self).__name__} has nothing to call over: RPCClient(address).stub() makes one")
 
 
-class AsyncStub(ABC):
+class AsyncStub:
     """The same, asynchronous."""
 
     program: ClassVar[int]
@@ -123,6 +125,8 @@ class AsyncStub(ABC):
     version: ClassVar[int]
     """The version's number."""
 
-    @abstractmethod
     async def _call(self, procedure: int, pack: Callable[[Packer], object], unpack: Callable[[Unpacker], T]) -> T:
         """Call a procedure and await its result; the parameters are those of `Stub._call`."""
+        raise PlugserveError(
+            f"{type(self).__name__} has nothing to call over: AsyncRPCClient(address).stub() makes one"
+        )
