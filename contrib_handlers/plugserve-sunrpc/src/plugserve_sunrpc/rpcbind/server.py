@@ -182,7 +182,9 @@ class _Common:
         if not is_wildcard(host):
             return entry.address
         # Asking for it makes the datagram's connection, which costs; so only here.
-        local = None if call.context is None else call.context.local_address
+        if call.context is None:
+            return entry.address
+        local = call.context.local_address
         here = str(local[0]) if isinstance(local, tuple) else ("::1" if ":" in host else "127.0.0.1")
         asked = ipaddress.ip_address(here.partition("%")[0])
         mapped = getattr(asked, "ipv4_mapped", None)
@@ -463,7 +465,7 @@ def rpcbind_handler(registry: Registry | None = None) -> type[RPCBindHandler]:
     class Handler(RPCBindHandler):
         """Serves rpcbind."""
 
-        programs = _programs(registry or Registry())
+        programs = _programs(Registry() if registry is None else registry)
 
     Handler.__name__ = Handler.__qualname__ = "RPCBindHandler"
     return Handler
