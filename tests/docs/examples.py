@@ -88,9 +88,10 @@ def blocks_of(page: Path) -> list[Block]:
     text = page.read_text("utf-8")
     found = []
     for fence in _FENCE.finditer(text):
-        if fence["language"] in LANGUAGES:
-            before = _MARKS.search(text[: fence.start()])
-            marks = {name: value.strip() for name, value in _MARK.findall(before[0])} if before else {}
+        before = _MARKS.search(text[: fence.start()])
+        marks = {name: value.strip() for name, value in _MARK.findall(before[0])} if before else {}
+        # A file in another language is what a command below needs.
+        if fence["language"] in LANGUAGES or "file" in marks:
             line = text.count("\n", 0, fence.start()) + 1
             found.append(Block(page, line, fence["language"], fence["text"], marks))
     return found
