@@ -38,6 +38,7 @@ GROUPS = {
     "plugserve.engines",
     "plugserve.handlers",
     "plugserve.plugins",
+    "plugserve.rpc_flavours",
     "plugserve.sasl_mechanisms",
     "pytest11",
 }
