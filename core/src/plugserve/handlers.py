@@ -184,6 +184,10 @@ class ModernHandler:
     needs: ClassVar[Literal["stream", "datagrams"] | None] = None
     """The only kind of socket that the protocol is spoken on; None: both. A classic handler may have it, too."""
 
+    needs_shared_memory: ClassVar[bool] = False
+    """Whether what one request changes must be there for the next: an engine with a child for each request is refused
+    then. A classic handler may have it, too."""
+
     reply_ratio: ClassVar[float | None]
     """Bytes of a reply to a datagram, as a multiple of those that it answers, while its source may be forged; None: any
     number. Without it `Limits.reply_ratio` holds. A classic handler may have it, too."""
@@ -220,6 +224,15 @@ class ModernHandler:
             reason: why, for the server's own people; it is not meant for the client.
         """
         return None
+
+    @classmethod
+    def server_activate(cls, server: BaseServer) -> None:
+        """A listener with this handler begins: its address is final, and nothing has been served yet. Called after the
+        hook `server_activate`; what it raises refuses to start."""
+
+    @classmethod
+    def server_close(cls, server: BaseServer) -> None:
+        """A listener with this handler has ended, or could not begin. Called before the hook `server_close`."""
 
     def goodbye(self, deadline: float) -> None:
         """The server drains: come to an end within `deadline` seconds. Called by the loop's thread, or in the

@@ -279,7 +279,7 @@ class BaseServer:
 
     @classmethod
     def _core_check_handler(cls, handler: Any) -> None:
-        """Refuse a handler that cannot speak on this kind of socket."""
+        """Refuse a handler that cannot speak on this kind of socket, or with this engine."""
         needs = getattr(handler, "needs", None)
         has = "stream" if cls.is_stream else "datagrams"
         if needs in ("stream", "datagrams") and needs != has:
@@ -287,6 +287,11 @@ class BaseServer:
             raise ConfigurationError(
                 f"{getattr(handler, '__name__', handler)} needs {'a stream' if needs == 'stream' else needs}, and "
                 f"{cls.__name__} serves {kind}: use another address or another handler"
+            )
+        if getattr(handler, "needs_shared_memory", False) and not cls.shares_memory:
+            raise ConfigurationError(
+                f"{getattr(handler, '__name__', handler)} needs the memory of all requests in one process, and the "
+                f"engine {cls.engine_name!r} handles each in a child of its own: use another engine"
             )
 
     def _core_default_limits(self) -> Limits:
@@ -310,6 +315,8 @@ class BaseServer:
             try:
                 if self._core_hooks.server_activate:
                     start(self._core_hooks.server_activate, Holder(self))
+                if self.handler_style != "classic":
+                    self.handler_class.server_activate(self)
             except BaseException:
                 self._core_stopped()
                 raise
@@ -330,6 +337,11 @@ class BaseServer:
     def _core_stopped(self) -> None:
         if self._core_started:
             self._core_started = False
+            if self.handler_style != "classic":
+                try:
+                    self.handler_class.server_close(self)
+                except Exception as exception:
+                    report(f"{self.handler_name}.server_close", exception)
             if self._core_hooks.server_close:
                 observe(self._core_hooks.server_close, Holder(self))
 
