@@ -100,18 +100,23 @@ class Rpcbind:
             return
         try:
             with self._client() as client:
-                for program, version, netid, uaddr in done:
-                    key = self._key(client, program, version, netid, uaddr)
-                    with _lock:
-                        _held[key] -= 1
-                        last = _held[key] <= 0
-                        if last:
-                            del _held[key]
+                last = [what for what in done if self._let_go(self._key(client, *what))]
+                for program, version, netid, uaddr in last:
                     # Somebody may have taken the place meanwhile.
-                    if last and self._found(client, program, version, netid) in (None, uaddr):
+                    if self._found(client, program, version, netid) == uaddr:
                         self._unset(client, program, version, netid)
         except (RPCError, ProtocolError) as error:
             report(f"plugin rpcbind: {server.listener_name}", level="warning", text=f"not withdrawn: {error}")
+
+    @staticmethod
+    def _let_go(key: Any) -> bool:
+        """Whether no listener stands behind it any more."""
+        with _lock:
+            _held[key] -= 1
+            if _held[key] > 0:
+                return False
+            del _held[key]
+            return True
 
     @staticmethod
     def _key(client: RPCClient, *what: Any) -> Any:
@@ -192,7 +197,14 @@ class Rpcbind:
         except ProgramMismatch as mismatch:
             if mismatch.high >= 3:
                 return client.stub(x.RPCBVERSClient).rpcbproc_unset(entry)
-        return client.stub(x.PMAP_VERSClient).pmapproc_unset(x.mapping(program, version, 0, 0))
+        done = client.stub(x.PMAP_VERSClient).pmapproc_unset(x.mapping(program, version, 0, 0))
+        # That was of all transports (RFC 1833, section 3.2): those that are not meant come back.
+        with _lock:
+            held = [key[1:] for key in _held if key[:3] == (str(client.address), program, version)]
+        for _, _, other, uaddr in held:
+            if other != netid:
+                self._set(client, program, version, other, uaddr)
+        return done
 
     @staticmethod
     def _answers(uaddr: str, netid: str, program: int, version: int) -> bool:

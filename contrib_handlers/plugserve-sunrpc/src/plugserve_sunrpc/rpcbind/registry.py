@@ -35,11 +35,13 @@ class Registry:
 
     Parameters:
         entries: how many at the most; further ones are refused.
+        entries_of_owner: how many of anybody but the superuser, so that one user leaves room for the others.
         text: the most bytes of a netid or address.
     """
 
-    def __init__(self, entries: int = 1024, text: int = 255) -> None:
+    def __init__(self, entries: int = 1024, text: int = 255, entries_of_owner: int = 256) -> None:
         self._most = entries
+        self._most_of_owner = entries_of_owner
         self._text = text
         self._lock = threading.Lock()
         self._entries: dict[tuple[int, int, str], Registration] = {}
@@ -58,6 +60,10 @@ class Registry:
                 return old.address == new.address
             if len(self._entries) >= self._most:
                 return False
+            if new.owner != SUPERUSER:
+                owned = sum(one.owner == new.owner for one in self._entries.values())
+                if owned >= self._most_of_owner:
+                    return False
             self._entries[key] = new
             return True
 

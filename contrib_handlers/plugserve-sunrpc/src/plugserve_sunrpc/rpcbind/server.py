@@ -7,7 +7,7 @@ It is safe by default. What rpcbind has been abused for is not there, or not for
 - SET and UNSET are for local callers: on a Unix socket, where the kernel knows who it is, and from a loopback address
   with a privileged port. An entry belongs to who made it.
 - DUMP and GETSTAT, which tell all that there is, are for local callers unless the option says otherwise.
-- A reply over UDP is no longer than its call, for anybody but local callers.
+- A reply over UDP is at most 1.3 times as long as its call, for anybody but local callers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from plugserve import ConfigurationError, ProtocolError
+from plugserve import BaseServer, ConfigurationError, ProtocolError
 from plugserve_sunrpc.auth import AuthenticationFailed
 from plugserve_sunrpc.handler import RPCHandler
 from plugserve_sunrpc.message import AuthStatus
@@ -32,7 +32,7 @@ from plugserve_sunrpc.protocols import rpcbind as x
 from plugserve_sunrpc.service import Service
 
 from .registry import SUPERUSER, Registration, Registry
-from .universal import is_loopback, is_wildcard, universal_address, without_universal_address
+from .universal import canonical_address, is_loopback, is_wildcard, universal_address, without_universal_address
 
 __all__ = ["RPCBindHandler", "rpcbind_handler"]
 
@@ -65,7 +65,8 @@ class _Common:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._lock = threading.Lock()
-        self._known: set[tuple[str, str]] = set()
+        self._own: dict[int, list[Registration]] = {}
+        self._unprivileged = first_unprivileged_port()
         self._calls: dict[int, Counter[int]] = {2: Counter(), 3: Counter(), 4: Counter()}
         self._done: dict[int, Counter[str]] = {2: Counter(), 3: Counter(), 4: Counter()}
         self._asked: dict[int, OrderedDict[tuple[int, int, str], list[int]]] = {
@@ -87,18 +88,26 @@ class _Common:
         return f"{kind}6"
 
     @staticmethod
-    def is_local(call: Call) -> bool:
-        """Whether the caller is on this host."""
-        address = call.client_address
-        return not isinstance(address, tuple) or is_loopback(str(address[0]))
+    def peer_address(call: Call) -> Any:
+        """The address at the other end of the socket: not the caller's own where a proxy is between."""
+        # In front of datagrams there is none, and asking makes their connection, which costs.
+        if call.handler is None or not call.handler.is_stream or call.context is None:
+            return call.client_address
+        return call.context.peer_address
+
+    def is_local(self, call: Call) -> bool:
+        """Whether the caller is on this host; behind a proxy, whether both are."""
+        addresses = (call.client_address, self.peer_address(call))
+        return all(not isinstance(one, tuple) or is_loopback(str(one[0])) for one in addresses)
 
     def owner(self, call: Call) -> str | None:
         """Whose entries the caller may make and remove; None: nobody's."""
         address = call.client_address
+        # What a proxy says of a port or a user is not the kernel's word.
+        if not self.is_local(call) or self.peer_address(call) != address:
+            return None
         if isinstance(address, tuple):
-            if not is_loopback(str(address[0])):
-                return None
-            if address[1] < _PRIVILEGED:
+            if 0 < address[1] < self._unprivileged:
                 return SUPERUSER
             return "unknown" if call.handler.options.insecure else None
         context = call.context
@@ -108,20 +117,35 @@ class _Common:
         return SUPERUSER if credentials.uid == 0 else str(credentials.uid)
 
     def count(self, call: Call) -> None:
-        """Count a call, and know the listener that it came to as one of rpcbind's own."""
+        """Count a call."""
         counter = self._calls[call.version]
         counter[call.procedure] = min(counter[call.procedure] + 1, _MOST_COUNT)
-        server = getattr(call.handler, "server", None)
-        if server is None:
-            return
-        for netid, address in addresses_of(server):
-            if (netid, address) in self._known:
-                continue
-            with self._lock:
-                self._known.add((netid, address))
-            for version in (2, 3, 4):
-                if version != 2 or netid in _NUMBERS:
-                    self.registry.set(Registration(_RPCBIND, version, netid, address, SUPERUSER))
+
+    # -- rpcbind's own entries -----------------------------------------------------------------------------------------
+
+    def begin(self, server: BaseServer) -> None:
+        """Have a listener of rpcbind itself in the table, where nobody else can make or remove it."""
+        own = [
+            Registration(_RPCBIND, version, netid, address, SUPERUSER)
+            for netid, address in addresses_of(server)
+            for version in ((2, 3, 4) if netid in _NUMBERS else (3, 4))
+        ]
+        with self._lock:
+            self._own[id(server)] = own
+
+    def end(self, server: BaseServer) -> None:
+        """The listener has ended."""
+        with self._lock:
+            self._own.pop(id(server), None)
+
+    def own(self) -> list[Registration]:
+        """Those of all listeners."""
+        with self._lock:
+            return [one for of_listener in self._own.values() for one in of_listener]
+
+    def all(self) -> list[Registration]:
+        """Everything."""
+        return self.own() + self.registry.all()
 
     def all_for(self, call: Call) -> list[Registration]:
         """All entries, for those who may see them.
@@ -130,25 +154,20 @@ class _Common:
         """
         if not self.is_local(call) and call.handler.options.dump != "all":
             raise AuthenticationFailed(AuthStatus.AUTH_TOOWEAK, "the table is not for strangers")
-        return self.registry.all()
+        return self.all()
 
     # -- changing ------------------------------------------------------------------------------------------------------
 
     def set(self, call: Call, program: int, version: int, netid: str, address: str) -> bool:
-        """Make an entry. Nobody but root registers a port that only root can have, or rpcbind itself."""
+        """Make an entry. Nobody but root registers a port that only root can have, and nobody rpcbind itself."""
         owner = self.owner(call)
-        if owner is None or netid not in _NETWORKS:
+        if owner is None or program == _RPCBIND:
             return False
-        if netid != "local":
-            try:
-                _, port = without_universal_address(address)
-            except ProtocolError:
-                return False
-            if port == 0 or (port < _PRIVILEGED and owner != SUPERUSER):
-                return False
-        elif not address.startswith(("/", "@")):
+        try:
+            address = canonical_address(netid, address)
+        except ProtocolError:
             return False
-        if program == _RPCBIND and owner != SUPERUSER:
+        if netid != "local" and owner != SUPERUSER and without_universal_address(address)[1] < _PRIVILEGED:
             return False
         done = self.registry.set(Registration(program, version, netid, address, owner))
         self._done[call.version]["set"] += done
@@ -157,7 +176,7 @@ class _Common:
     def unset(self, call: Call, program: int, version: int, netid: str) -> bool:
         """Remove one."""
         owner = self.owner(call)
-        if owner is None:
+        if owner is None or program == _RPCBIND:
             return False
         done = self.registry.unset(program, version, netid, owner)
         self._done[call.version]["unset"] += done
@@ -167,7 +186,12 @@ class _Common:
 
     def find(self, call: Call, program: int, version: int, netid: str, *, exact: bool = False) -> str:
         """The universal address at which the caller reaches a program; empty: none."""
-        found = self.registry.find(program, version, netid, exact=exact)
+        found: Registration | None
+        if program == _RPCBIND:
+            own = {one.version: one for one in self.own() if one.netid == netid}
+            found = own.get(version) or (None if exact or not own else own[max(own)])
+        else:
+            found = self.registry.find(program, version, netid, exact=exact)
         address = "" if found is None else self.reachable(call, found)
         self._note(call, program, version, netid, found=bool(address))
         return address
@@ -218,6 +242,15 @@ class _Common:
                 )
                 for version in (2, 3, 4)
             )
+
+
+def first_unprivileged_port() -> int:
+    """The lowest port that everybody may bind: 1024, or less where the system says so (ip(7))."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+            return min(_PRIVILEGED, int(file.read()))
+    except (OSError, ValueError):
+        return _PRIVILEGED
 
 
 def addresses_of(server: Any) -> list[tuple[str, str]]:
@@ -404,7 +437,7 @@ class Rpcb4(_Rpcb, x.RPCBVERS4Server):
         self._common.count(call)
         family = _NETWORKS[self._common.netid(call)][1]
         found: list[x.rpcb_entry_list] = []
-        for one in self._common.registry.all():
+        for one in self._common.all():
             semantics, protocols, protocol = _NETWORKS[one.netid]
             if (one.program, one.version, protocols) == (argument.r_prog, argument.r_vers, family):
                 address = self._common.reachable(call, one)
@@ -447,11 +480,24 @@ class RPCBindHandler(RPCHandler):
                 raise ConfigurationError(f"option 'dump' is {self.dump!r}: choose 'local' or 'all'", option="dump")
 
     options: Options
-    reply_ratio = 1.0
+    # The shortest question for an address of IPv6 has 60 bytes, and the longest such answer 76.
+    reply_ratio = 1.3
+    needs_shared_memory = True
+
+    common: ClassVar[_Common]
+
+    @classmethod
+    def server_activate(cls, server: BaseServer) -> None:
+        """Have the listener in the table."""
+        cls.common.begin(server)
+
+    @classmethod
+    def server_close(cls, server: BaseServer) -> None:
+        """Take it out."""
+        cls.common.end(server)
 
 
-def _programs(registry: Registry) -> tuple[Any, ...]:
-    common = _Common(registry)
+def _programs(common: _Common) -> tuple[Any, ...]:
     return PortMapper(common), Rpcb3(common), Rpcb4(common)
 
 
@@ -462,15 +508,19 @@ def rpcbind_handler(registry: Registry | None = None) -> type[RPCBindHandler]:
         registry: the table; None: an empty one.
     """
 
+    table = _Common(Registry() if registry is None else registry)
+
     class Handler(RPCBindHandler):
         """Serves rpcbind."""
 
-        programs = _programs(Registry() if registry is None else registry)
+        common = table
+        programs = _programs(table)
 
     Handler.__name__ = Handler.__qualname__ = "RPCBindHandler"
     return Handler
 
 
 # The one of this process, which all of its listeners share.
-RPCBindHandler.programs = _programs(Registry())
+RPCBindHandler.common = _Common(Registry())
+RPCBindHandler.programs = _programs(RPCBindHandler.common)
 RPCBindHandler.service = Service(RPCBindHandler.programs)

@@ -10,10 +10,21 @@ import re
 
 from plugserve import ProtocolError
 
-__all__ = ["NETIDS", "is_loopback", "is_wildcard", "universal_address", "without_universal_address"]
+__all__ = [
+    "NETIDS",
+    "canonical_address",
+    "is_loopback",
+    "is_wildcard",
+    "universal_address",
+    "without_universal_address",
+]
 
 NETIDS = ("udp", "tcp", "udp6", "tcp6", "local")
 """Those that are known here (RFC 5665, section 5.1)."""
+
+
+_PATH = 107
+"""The longest path of a Unix socket, in bytes (unix(7))."""
 
 
 def universal_address(host: str, port: int) -> str:
@@ -34,6 +45,28 @@ def without_universal_address(text: str) -> tuple[str, int]:
     except ValueError:
         raise ProtocolError(f"a universal address expected, not {text[:60]!r}") from None
     return str(host), int(found[2]) << 8 | int(found[3])
+
+
+def canonical_address(netid: str, text: str) -> str:
+    """A universal address in its one form, fit for lists that people read.
+
+    Raises: `ProtocolError` for one that is none of that transport, or that nobody can call.
+    """
+    if netid not in NETIDS:
+        raise ProtocolError(f"one of the transports {', '.join(NETIDS)} expected, not {netid[:60]!r}")
+    if netid == "local":
+        size = len(text.encode("utf-8", "surrogateescape"))
+        if not text.startswith(("/", "@")) or size > _PATH or any(mark < " " or mark == "\x7f" for mark in text):
+            raise ProtocolError(f"an absolute path of at most {_PATH} bytes expected, not {text[:60]!r}")
+        return text
+    host, port = without_universal_address(text)
+    if not port:
+        raise ProtocolError(f"a port other than 0 expected in {text[:60]!r}")
+    address = ipaddress.ip_address(host)
+    if (address.version == 6) != netid.endswith("6"):
+        raise ProtocolError(f"an address of {netid} expected, not {text[:60]!r}")
+    # Without its zone: that means something on one host only, and may be any text.
+    return universal_address(str(type(address)(address.packed)), port)
 
 
 def is_loopback(host: str) -> bool:
