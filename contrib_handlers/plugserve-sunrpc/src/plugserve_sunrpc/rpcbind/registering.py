@@ -63,14 +63,10 @@ class Rpcbind:
         service = getattr(server.handler_class, "service", None)
         versions = getattr(service, "versions", None)
         if not versions:
-            raise ConfigurationError(
-                f"plugin rpcbind: {server.handler_name} serves no RPC programs: use it with a handler that does"
-            )
+            raise ConfigurationError(f"{server.handler_name} serves no RPC programs: use it with a handler that does")
         places = addresses_of(server)
         if not places:
-            raise ConfigurationError(
-                f"plugin rpcbind: {server.listener_name}: rpcbind knows tcp, udp and Unix sockets only"
-            )
+            raise ConfigurationError(f"{server.listener_name}: rpcbind knows tcp, udp and Unix sockets only")
         done = self._registered[id(server)] = []
         try:
             with self._client() as client:
@@ -86,7 +82,7 @@ class Rpcbind:
                 self._withdraw(server)
                 if isinstance(error, ConfigurationError):
                     raise
-                raise ConfigurationError(f"plugin rpcbind: {error}: start rpcbind, or say required = false") from error
+                raise ConfigurationError(f"{error}: start rpcbind, or say required = false") from error
             report(f"plugin rpcbind: {server.listener_name}", level="warning", text=f"not registered: {error}")
 
     @hookimpl
@@ -137,7 +133,7 @@ class Rpcbind:
         if old is not None:
             if old != uaddr and self._answers(old, netid, program, version):
                 raise ConfigurationError(
-                    f"plugin rpcbind: program {program} version {version} is registered for {netid} at {old}, and a "
+                    f"program {program} version {version} is registered for {netid} at {old}, and a "
                     f"server answers there: stop it, or leave this plugin out"
                 )
             with _lock:
@@ -147,7 +143,7 @@ class Rpcbind:
             self._unset(client, program, version, netid)
         if not self._set(client, program, version, netid, uaddr):
             raise ConfigurationError(
-                f"plugin rpcbind: {client.address} refuses to register program {program} version {version} for "
+                f"{client.address} refuses to register program {program} version {version} for "
                 f"{netid}: over the network it takes that from root only; run as root, or let it have its Unix socket"
             )
 
