@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rpc_oracle import NUMBER
-from rpcbind_world import Done, need, run_beside
+from rpcbind_beside import Done, need, run_beside
 
 HERE = Path(__file__).parent
 SERVICE = ["python", str(HERE / "rpcbind_service.py")]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rpcbind_callers import rpcb_arguments, wire_call
 from rpcbind_beside import run_beside
+from rpcbind_callers import rpcb_arguments, wire_call
 
 from plugserve import ConfigurationError, ForkingTCPServer
 from plugserve.testing import STREAM_ENGINES, hosted
