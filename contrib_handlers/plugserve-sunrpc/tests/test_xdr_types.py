@@ -129,7 +129,7 @@ def test_any_bytes_raise_nothing_else(name: str, raw: bytes) -> None:
         assert again == raw[: unpacker.position]
 
 
-WRONG: list[Any] = [None, "text", b"bytes", 2**70, -(2**70), 1.5, [], object(), {"a": 1}, [None], True, 1e300]
+WRONG: list[Any] = [None, "text", b"bytes", 2**70, -(2**70), 1.5, [], Ellipsis, {"a": 1}, [None], True, 1e300]
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -49,6 +49,7 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("handler", "http-files"): "plugserve-http",
     ("handler", "http-wsgi"): "plugserve-http",
     ("handler", "qotd"): "plugserve-simple",
+    ("handler", "rpcbind"): "plugserve-sunrpc",
     ("handler", "time"): "plugserve-simple",
     ("plugin", "access"): "plugserve-access",
     ("plugin", "auth"): "plugserve-auth",
@@ -57,6 +58,7 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("plugin", "limits"): "plugserve-limits",
     ("plugin", "log"): "plugserve-log",
     ("plugin", "proxy-protocol"): "plugserve-proxy-protocol",
+    ("plugin", "rpcbind"): "plugserve-sunrpc",
     ("plugin", "tls"): "plugserve-tls",
 }
 """Which of this project's distributions brings what, to say what to install.
