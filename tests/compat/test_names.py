@@ -132,7 +132,7 @@ PUBLIC = {
     *("engine_name", "engine_options", "engine_place", "check_engine_options", "shares_memory", "handles_on_front"),
     *("delivers_out_of_band", "is_stream", "keeps_records", "requests", "max_threads"),
     *("transport", "real_time", "trace_hooks", "draining", "dual_stack", "release_listener", "keeps_front"),
-    *("urgent", "accept_descriptors"),
+    *("urgent", "accept_descriptors", "sessions", "session_idle"),
     *("allow_abstract", "manage_path", "socket_group", "socket_mode", "socket_owner"),
 }
 """The public names that our server classes have besides."""

@@ -256,7 +256,8 @@ def test_a_stream_that_is_cut_off_is_the_peers_doing(server_pair: Any, trusting:
         client.send(side.pending())
         while not side.established:
             side.feed(client.socket.recv(65536))
-        client.send(side.pending() + side.encode(b"x"))
+            client.send(side.pending())
+        client.send(side.encode(b"x"))
         client.end()
         client.rest()
     assert seen == ["data", "EndOfStream"]
