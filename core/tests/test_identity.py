@@ -21,13 +21,15 @@ def test_an_identity_reads_as_its_name_and_cannot_be_changed() -> None:
         one.name = "root"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("wanted", ["authenticator", "limiter"])
 @pytest.mark.parametrize("plugins", [0, 1, 2])
-def test_a_handler_finds_the_authenticator_of_the_first_plugin_that_has_one(plugins: int) -> None:
+def test_a_handler_finds_what_the_first_plugin_has_that_has_one(plugins: int, wanted: str) -> None:
     """Or none."""
 
     class Has:
         def __init__(self, name: str) -> None:
-            self.plugin_name, self.authenticator = name, f"that of {name}"
+            self.plugin_name = name
+            setattr(self, wanted, f"that of {name}")
 
         @hookimpl
         def verify_request(self) -> None:
@@ -35,7 +37,7 @@ def test_a_handler_finds_the_authenticator_of_the_first_plugin_that_has_one(plug
 
     class Tells(CoroutineHandler):
         async def handle(self) -> None:
-            self.connection.write(str(self.context.authenticator).encode())
+            self.connection.write(str(getattr(self.context, wanted)).encode())
 
     given: list[Any] = [Has("one"), Has("two")][:plugins]
     with hosted("sync", Tells, plugins=given) as host:

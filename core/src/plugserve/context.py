@@ -76,7 +76,13 @@ class Context:
     def authenticator(self) -> Any:
         """What checks names, passwords and tokens for handlers whose protocol carries them: the attribute
         `authenticator` of the listener's first plugin that has one; None if none does."""
-        return self._connection.server._core_authenticator
+        return self._connection.server._core_found("authenticator")
+
+    @property
+    def limiter(self) -> Any:
+        """What says whether one more of several requests of a connection may be served, for handlers whose protocol has
+        such: the attribute `limiter` of the listener's first plugin that has one; None if none does."""
+        return self._connection.server._core_found("limiter")
 
     @property
     def accepted_at(self) -> float:

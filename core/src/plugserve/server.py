@@ -252,9 +252,9 @@ class BaseServer:
             given = self.plugins
         return given() if callable(given) else given
 
-    @property
-    def _core_authenticator(self) -> Any:
-        found = (getattr(plugin, "authenticator", None) for plugin in self._core_plugins.values())
+    def _core_found(self, attribute: str) -> Any:
+        """What the first plugin that has something under this name has there."""
+        found = (getattr(plugin, attribute, None) for plugin in self._core_plugins.values())
         return next((one for one in found if one is not None), None)
 
     def _core_options_of(self, given: Any) -> Any:

@@ -10,13 +10,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from plugserve import (
     ConfigurationError,
     Connection,
+    Context,
     CoroutineHandler,
     Identity,
     PluginError,
@@ -26,7 +27,8 @@ from plugserve import (
     hookimpl,
 )
 from plugserve.testing import STREAM_ENGINES, HeaderLayer, hosted
-from plugserve_limits import RateLimits, RateLimitsMixIn, Rule, limiter_of
+from plugserve_limits import RateLimits, RateLimitsMixIn, Rule
+from plugserve_limits.bandwidth import Shares
 
 PATIENCE = 20
 
@@ -43,6 +45,21 @@ class Rejected:
     @hookimpl
     def request_rejected(self, reason: str) -> None:
         self.reasons.append(reason)
+
+
+class Closed:
+    """Learns how connections end, and waits for one that ends with such words."""
+
+    def __init__(self, words: str = "") -> None:
+        self.words = words
+        self.reason = ""
+        self.ended = threading.Event()
+
+    @hookimpl
+    def connection_closed(self, reason: str) -> None:
+        if reason.startswith(self.words):
+            self.reason = reason
+            self.ended.set()
 
 
 class Knows:
@@ -128,7 +145,11 @@ def test_requests_within_a_connection_are_counted_by_who_asks() -> None:
     class Asks(CoroutineHandler):
         async def handle(self) -> None:
             while await self.connection.read():
-                decision = limiter_of(self.context).request()
+                limiter = self.context.limiter
+                if limiter is None:
+                    self.connection.write(b"as you like")
+                    continue
+                decision = limiter.request(self.context)
                 self.connection.write(b"ok" if decision.allowed else b"in %d s" % decision.retry_after)
 
     limits = frozen(Rule("1/m", what="requests", burst=2))
@@ -145,22 +166,72 @@ def test_requests_within_a_connection_are_counted_by_who_asks() -> None:
     with hosted("threading", Asks) as host:
         client = host.connect()
         client.send(b"?")
-        assert client.take(2) == b"ok"
+        assert client.take(11) == b"as you like"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for Linux, whose kernel paces")
-def test_the_kernel_is_told_the_pace() -> None:
-    """For each connection."""
-    paces: list[int] = []
+@pytest.mark.parametrize("engine", [name for name in STREAM_ENGINES if name not in ("memory", "sync")])
+def test_the_kernel_sends_each_connection_its_share(engine: str) -> None:
+    """Of the bandwidth of its peer; who stays when others go has more. A forked child keeps what it began with."""
 
     class Look(CoroutineHandler):
         async def handle(self) -> None:
-            await self.connection.read()
-            paces.append(self.request.getsockopt(socket.SOL_SOCKET, 47))
+            while await self.connection.read():
+                self.connection.write(b"%6d" % self.request.getsockopt(socket.SOL_SOCKET, 47))
 
-    with hosted("threading", Look, plugins=[RateLimits(pace=12345)]) as host:
-        ask(host)
-    assert paces == [12345]
+    def pace(client: Any) -> int:
+        client.send(b"?")
+        return int(client.take(6))
+
+    watcher = Closed()
+    limits = RateLimits(rules=[Rule("120kB/s", what="bandwidth"), Rule("1MB/s", what="bytes")])
+    with hosted(engine, Look, plugins=[limits, watcher]) as host:
+        one = host.connect()
+        assert pace(one) == 120_000
+        two = host.connect()
+        assert pace(two) == 60_000
+        three = host.connect()
+        assert pace(three) == 40_000
+        assert pace(one) == (120_000 if engine == "forking" else 40_000)
+        two.end()
+        assert watcher.ended.wait(PATIENCE)
+        assert pace(three) == (40_000 if engine == "forking" else 60_000)
+
+
+def test_ten_thousand_do_not_tell_each_other() -> None:
+    """Each is told its share when it comes; the others only when theirs has changed by a tenth."""
+    calls = 0
+
+    class Request:
+        def setsockopt(self, *_: object) -> None:
+            nonlocal calls
+            calls += 1
+
+    shares, contexts = Shares(10**9), [cast("Context", object()) for _ in range(10_000)]
+    for context in contexts:
+        shares.join("all", context, Request())
+    for context in contexts:
+        shares.leave(context)
+    assert calls < 30 * len(contexts)
+    assert not shares._members
+    assert not shares._told
+
+
+@pytest.mark.parametrize("engine", [name for name in STREAM_ENGINES if name not in ("forking", "sync")])
+@pytest.mark.parametrize("by", ["peer", "connection"])
+def test_who_has_used_up_a_quota_is_disconnected(engine: str, by: Any) -> None:
+    """While the connection goes on, wherever the server's loop does so too; the log has the reason."""
+    limits, closed = frozen(Rule("1B/h", what="bytes", by=by, burst=300)), Closed("too much")
+    with hosted(engine, Echo, plugins=[limits, closed]) as host:
+        client = host.connect()
+        client.send(b"x" * 200)
+        assert client.take(200) == b"x" * 200
+        limits.now = 1.0  # type: ignore[attr-defined]
+        ask(host)  # so that the loop turns
+        assert client.rest() == b""
+        assert closed.ended.wait(PATIENCE)
+    assert closed.reason.startswith(f"too much: bytes by {by}, 1B/h; again in ")
+    assert list(limits.status()["refused"]) == [f"bytes by {by}, 1B/h"]
 
 
 def test_as_a_mixin_it_is_the_same() -> None:
@@ -182,7 +253,8 @@ def test_as_a_mixin_it_is_the_same() -> None:
         ({"rules": [{"rate": "1/s", "shared": True}]}, "is shared: give store"),
         ({"rules": [{"rate": "1/s"}], "store": "nowhere"}, "store is no address"),
         ({"rules": [{"rate": "1/s"}], "keys": 0}, "at least 1"),
-        ({"pace": 0}, "pace is at least 1 byte a second"),
+        ({"rules": [{"rate": "1B/s", "what": "bandwidth", "burst": 3}]}, "leave out shared and burst"),
+        ({"rules": [{"rate": "1/s", "by": "connection"}]}, "use another `by`"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], words: str) -> None:
@@ -226,6 +298,52 @@ def test_two_servers_share_one_limit(engine: str, redis: Any) -> None:
         hosted(engine, Echo, plugins=[_shared(url)]) as other,
     ):
         assert [ask(one), ask(other), ask(one), ask(other)] == [True, True, False, False]
+
+
+def test_two_servers_share_a_quota_of_bytes(redis: Any) -> None:
+    """What was carried by one is missing at the other: a connection there ends, and no new one begins."""
+    url, _ = redis
+    rule, closed = {"rate": "1B/h", "what": "bytes", "burst": 300, "shared": True}, Closed("too much")
+    one, other = (RateLimits(rules=[rule], store=url, store_timeout=PATIENCE) for _ in range(2))
+    with (
+        hosted("multiplexing", Echo, plugins=[one]) as first,
+        hosted("multiplexing", Echo, plugins=[other, closed]) as second,
+    ):
+        stays = second.connect()
+        stays.send(b"x")
+        assert stays.take(1) == b"x"
+        assert ask(first, b"x" * 200)
+        while ask(first):
+            pass  # it is told beside
+        stays.send(b"x")
+        other.clock = lambda: float("inf")
+        while not closed.ended.is_set():
+            assert not ask(second)  # so that the loop turns
+    assert closed.reason.startswith("too much: bytes by peer, 1B/h")
+
+
+def test_requests_are_counted_in_the_store_beside_the_loop(redis: Any) -> None:
+    """Of two servers together."""
+
+    class Asks(CoroutineHandler):
+        async def handle(self) -> None:
+            limiter = self.context.limiter
+            assert limiter.may_wait
+            while await self.connection.read():
+                decision = await self.connection.offload(limiter.request, self.context)
+                self.connection.write(b"+" if decision.allowed else b"-")
+
+    url, _ = redis
+    with (
+        hosted("multiplexing", Asks, plugins=[_shared(url, what="requests")]) as first,
+        hosted("threading", Asks, plugins=[_shared(url, what="requests")]) as second,
+    ):
+        one, other = first.connect(), second.connect()
+        answers = b""
+        for client in (one, other, one, other):
+            client.send(b"?")
+            answers += client.take(1)
+    assert answers == b"++--"
 
 
 @pytest.mark.parametrize("when_away", ["allow", "deny"])

@@ -28,6 +28,7 @@ from .listing import LISTING_POLICY, href, listing_page
 from .media import media_type
 from .protocol import METHODS, Exchange, Header, Request
 from .ranges import Piece, Unsatisfiable, content_range, multipart, parse_ranges
+from .rates import count_request
 from .refusal import Refusal
 from .target import path_names
 from .wsgi import SPOOL, AppError, Call, environ_of
@@ -149,7 +150,12 @@ class _HTTPHandler(CoroutineHandler):
                     return
                 first = False
                 self._note(request, 0)
-                await self.respond(exchange, await gate.admit(request))
+                try:
+                    admitted = await gate.admit(request)
+                finally:
+                    # By whoever it is now: one that nobody admits is counted as well.
+                    await count_request(self.connection, self.context)
+                await self.respond(exchange, admitted)
             except Refusal as refusal:
                 await self.refuse(exchange, refusal)
                 self._note(request, refusal.status)

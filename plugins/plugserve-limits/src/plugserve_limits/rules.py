@@ -8,13 +8,15 @@ from typing import Final, Literal
 
 from plugserve import ConfigurationError
 
+from .bandwidth import PACING
+
 __all__ = ["Rule"]
 
-What = Literal["connections", "requests", "bytes"]
-By = Literal["peer", "network", "identity", "listener"]
+What = Literal["connections", "requests", "bytes", "bandwidth"]
+By = Literal["peer", "network", "identity", "listener", "connection"]
 
-_WHATS: Final = ("connections", "requests", "bytes")
-_BYS: Final = ("peer", "network", "identity", "listener")
+_WHATS: Final = ("connections", "requests", "bytes", "bandwidth")
+_BYS: Final = ("peer", "network", "identity", "listener", "connection")
 _RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]iB|[kMGT]?B)?\s*/\s*(\d*)\s*([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES: Final = {
@@ -23,16 +25,18 @@ _BYTES: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """How much is allowed.
 
     Parameters:
-        rate: `"10/s"`, `"100/5m"`, `"5000/h"`, `"1/d"`; of bytes `"10GiB/d"`, `"500kB/s"`.
-        what: `"connections"`; `"requests"` within them, of handlers that ask; or `"bytes"`, both ways together, as a
-            quota: who has used it up has no new connection until there is some of it again.
+        rate: `"10/s"`, `"100/5m"`, `"5000/h"`, `"1/d"`; of bytes and bandwidth `"10GiB/d"`, `"500kB/s"`.
+        what: `"connections"`; `"requests"` within them, of handlers that ask; `"bytes"`, both ways together, as a
+            quota: who has used it up is disconnected, and refused until there is some of it again; or `"bandwidth"`,
+            bytes that are sent, which are held back and not refused (Linux, TCP).
         by: whose: of each `"peer"` (an IPv6 peer is its /64), each `"network"` (of `prefix4` and `prefix6` bits), each
-            `"identity"`, or of the whole `"listener"`. Who has no identity is not counted by it.
+            `"identity"`, of the whole `"listener"`, or of each `"connection"`. Who has no identity is not counted by
+            that.
         burst: how many at once, after a silence; by default what one unit of the rate's time allows, at least 1.
         prefix4, prefix6: bits of a network.
         shared: whether it is counted in the shared store, for several machines together.
@@ -60,9 +64,16 @@ class Rule:
         ):
             if value not in choices:
                 raise ConfigurationError(f"a rule has {option} = {value!r}: use one of {', '.join(choices)}")
+        if self.by == "connection" and (self.what == "connections" or self.shared):
+            raise ConfigurationError("by = 'connection' counts what is in one, on one machine: use another `by`")
+        if self.what == "bandwidth" and (self.shared or self.burst is not None):
+            raise ConfigurationError("bandwidth is held back by this machine, as it comes: leave out shared and burst")
+        if self.what == "bandwidth" and PACING is None:
+            raise ConfigurationError("bandwidth needs Linux, whose sockets can be told a pace")
+        of_bytes = self.what in ("bytes", "bandwidth")
         found = _RATE.fullmatch(self.rate.strip())
-        if found is None or (found[2] is not None) != (self.what == "bytes") or not float(found[1]):
-            example = "10GiB/d" if self.what == "bytes" else "10/s"
+        if found is None or (found[2] is not None) != of_bytes or not float(found[1]):
+            example = "10GiB/d" if of_bytes else "10/s"
             raise ConfigurationError(f"{self.rate!r} is no rate of {self.what}: write {example}, or one by m, h or d")
         if not 0 < self.prefix4 <= 32 or not 0 < self.prefix6 <= 128:
             raise ConfigurationError("prefix4 has 1 to 32 bits, prefix6 1 to 128")

@@ -15,7 +15,8 @@ from .rules import Rule
 
 __all__ = ["SharedBuckets"]
 
-# As `Buckets.take`, by the store's own clock, in one step. The key goes away by itself when the bucket is full.
+# As `Buckets.take`, and with a fourth argument as `Buckets.use`, by the store's own clock, in one step. The key goes
+# away by itself when the bucket is full.
 _TAKE: Final = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
@@ -24,9 +25,9 @@ local full = tonumber(redis.call('GET', KEYS[1]) or now)
 if full < now then full = now end
 full = full + cost * interval
 local wait = full - now - tolerance
-if wait > 0.000001 then return tostring(wait) end
-redis.call('SET', KEYS[1], string.format('%.6f', full), 'PX', math.ceil((full - now) * 1000))
-return '0'
+if wait > 0.000001 and not ARGV[4] then return tostring(wait) end
+if full > now then redis.call('SET', KEYS[1], string.format('%.6f', full), 'PX', math.ceil((full - now) * 1000)) end
+return tostring(math.max(wait, 0))
 """
 _REST: Final = 5.0
 """Seconds for which a store that failed is not asked."""
@@ -58,7 +59,7 @@ class SharedBuckets:
             raise ConfigurationError(f"store is no address: {error}", option="store") from error
         self._redis: Any = redis.Redis(connection_pool=pool)
         self._failure: type[Exception] = redis.RedisError
-        self._take: Any = self._redis.register_script(_TAKE)
+        self._script: Any = self._redis.register_script(_TAKE)
         self._prefix = prefix
         self._rests_until = 0.0
         self._away = False
@@ -67,14 +68,21 @@ class SharedBuckets:
         """How often it could not be asked."""
 
     def take(self, rule: Rule, key: object, cost: float = 1.0) -> Decision:
-        """Take out of a bucket; while the store cannot be asked, what the rule says of that. It may wait: call it
-        beside."""
+        """Take out of a bucket, if there is as much in it; while the store cannot be asked, what the rule says of that.
+        It may wait: call it beside."""
+        return self._ask(rule, key, cost)
+
+    def use(self, rule: Rule, key: object, cost: float) -> Decision:
+        """Take what was used already. Returns whether there was as much; it may wait."""
+        return self._ask(rule, key, cost, "used")
+
+    def _ask(self, rule: Rule, key: object, cost: float, *mode: str) -> Decision:
         if monotonic() < self._rests_until:
             return self._without(rule)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:32]
         name = f"{self._prefix}{rule.what}:{rule.by}:{rule.rate}:{digest}"
         try:
-            wait = float(self._take(keys=[name], args=[rule.interval, rule.interval * rule.most, cost]))
+            wait = float(self._script(keys=[name], args=[rule.interval, rule.interval * rule.most, cost, *mode]))
         except (self._failure, OSError, ValueError) as error:
             self._fail(error)
             return self._without(rule)
