@@ -22,7 +22,7 @@ __all__ = ["REFERENCE", "Case", "cases", "find_engines", "installed_engine", "st
 REFERENCE: Final = "sync"
 """The engine that all others are compared with."""
 
-_SHORT: Final = 400
+SHORT: Final = 400
 """Bytes of input up to which each may be a piece of its own."""
 
 
@@ -118,6 +118,7 @@ def cases(
     transports: Iterable[str] | None = None,
     every_cut: Iterable[str] = ("memory",),
     seeds: int = 2,
+    short: int = SHORT,
 ) -> list[Case]:
     """The cases of a matrix, those of one server next to each other.
 
@@ -130,6 +131,7 @@ def cases(
             by byte if it is short.
         seeds: of how many random cuttings; over Unix sockets, where engines do the same as over TCP, of one, and only
             if the input is long.
+        short: bytes that an input has at the most that is sent byte by byte and cut at each.
 
     Raises:
         PluginError: what a package declares cannot be used.
@@ -155,23 +157,23 @@ def cases(
                     if dialogue.datagrams and any(pair.client for pair in stack):
                         continue
                     case = Case(engine, dialogue, kind, stack)
-                    result += [replace(case, cutting=cutting) for cutting in _cuttings(case, every_cut, seeds)]
+                    result += [replace(case, cutting=cutting) for cutting in _cuttings(case, every_cut, seeds, short)]
     return result
 
 
-def _cuttings(case: Case, every_cut: set[str], seeds: int) -> Iterator[Cutting]:
+def _cuttings(case: Case, every_cut: set[str], seeds: int, short: int) -> Iterator[Cutting]:
     yield WHOLE
     if case.dialogue.datagrams or not case.dialogue.cuts:
         return
     size = _input_size(case)
     if size > 1:
-        if size <= _SHORT:
+        if size <= short:
             yield BYTE_BY_BYTE
             if case.engine in every_cut:
                 yield from map(cut_in_two, range(1, size))
         if case.transport != "unix":
             yield from map(at_random, range(seeds))
-        elif size > _SHORT:
+        elif size > short:
             yield at_random(0)
 
 

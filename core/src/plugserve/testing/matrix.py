@@ -28,7 +28,7 @@ from plugserve.discovery import Catalog
 from plugserve.errors import PlugserveError
 
 from .callers import PATIENCE
-from .cases import REFERENCE, Case, cases, find_engines, stacks_of
+from .cases import REFERENCE, SHORT, Case, cases, find_engines, stacks_of
 from .client_layers import OWN_LAYERS
 from .dialogues import Await, ClientSide, Dialogue, LayerPair, find_declared, in_styles
 from .observing import Observation, assert_same, differences
@@ -65,6 +65,10 @@ __all__ = [
     "run",
     "stacks_of",
 ]
+
+
+_EVERY = 4096
+"""With `--every-cut`, the length of the longest input that is cut at each byte: a whole handshake is shorter."""
 
 
 class Difference(NamedTuple):
@@ -179,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="only dialogues of this name, such as lines, simple:echo, or simple for all of these; may be given again",
     )
     parser.add_argument("--plugin", action="append", help="only stacks with this layer or plugin; may be given again")
-    parser.add_argument("--every-cut", action="store_true", help="cut short inputs at each byte on every engine")
+    parser.add_argument("--every-cut", action="store_true", help="cut inputs at each byte, on every engine")
     parser.add_argument("--seeds", type=int, default=2, help="how many random cuttings (2)")
     given = parser.parse_args(arguments)
     engines, problems = find_engines()
@@ -206,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stacks=stacks,
             every_cut=every_cut,
             seeds=given.seeds,
+            short=_EVERY if given.every_cut else SHORT,
         )
     ):
         case = outcome.case
