@@ -8,7 +8,18 @@ import sys
 import pytest
 
 from plugserve import CoroutineHandler, ProtocolHandler
-from plugserve.testing.matrix import BYTE_BY_BYTE, REFERENCE_DIALOGUES, Case, Dialogue, Stage, cases, check, run
+from plugserve.testing.matrix import (
+    BYTE_BY_BYTE,
+    OWN_LAYERS,
+    REFERENCE_DIALOGUES,
+    Case,
+    Dialogue,
+    Stage,
+    cases,
+    check,
+    run,
+    stacks_of,
+)
 
 ENGINES = ["sync", "threading", "thread-pool", "multiplexing", "memory"] + ["forking"] * hasattr(os, "fork")
 NAMES = list(dict.fromkeys(dialogue.name for dialogue in REFERENCE_DIALOGUES))
@@ -19,7 +30,7 @@ NAMES = list(dict.fromkeys(dialogue.name for dialogue in REFERENCE_DIALOGUES))
 def test_every_style_through_every_stack_is_the_same_as_on_sync(name: str, engine: str) -> None:
     """Bytes, hooks and facts: only the engine's name may tell where a request was handled; nor does the style."""
     dialogues = [dialogue for dialogue in REFERENCE_DIALOGUES if dialogue.name == name]
-    assert check(cases(engines=[engine], dialogues=dialogues)) == []
+    assert check(cases(engines=[engine], dialogues=dialogues, stacks=stacks_of(OWN_LAYERS))) == []
 
 
 def test_each_protocol_of_the_kit_is_there_in_three_styles() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from plugserve.discovery import list_entries
 from plugserve.testing.dialogues import find_declared
-from plugserve.testing.matrix import OWN_LAYERS, REFERENCE_DIALOGUES, cases, check, find_engines, outcomes
+from plugserve.testing.matrix import OWN_LAYERS, REFERENCE_DIALOGUES, cases, check, find_engines, outcomes, stacks_of
 
 ENGINES, PROBLEMS = find_engines()
 DECLARED = find_declared()
@@ -31,7 +31,7 @@ def test_what_is_installed_can_be_tried() -> None:
 def test_an_engine_of_another_package_does_the_same_with_the_kits_protocols(name: str, engine: str) -> None:
     """The core tests its own; these are found by their entry points."""
     dialogues = [dialogue for dialogue in REFERENCE_DIALOGUES if dialogue.name == name]
-    assert check(cases(engines=[engine], dialogues=dialogues)) == []
+    assert check(cases(engines=[engine], dialogues=dialogues, stacks=stacks_of(OWN_LAYERS))) == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -53,9 +53,10 @@ def test_a_handler_of_a_package_does_the_same_on_every_engine(package: str, engi
     ],
 )
 def test_a_layer_of_a_package_does_the_same_on_every_engine(layer: str, engine: str) -> None:
-    """In front of a handler, outside and inside of the kit's own layers, as far as their order is allowed."""
+    """Outside and inside of the kit's own layers and of others, as far as their order is allowed."""
     pair = DECLARED.layers[layer]
-    stacks = [(pair,), *((pair, own) for own in OWN_LAYERS), *((own, pair) for own in OWN_LAYERS)]
+    others = [*OWN_LAYERS, *(other for other in DECLARED.layers.values() if other is not pair)]
+    stacks = [(pair,), *((pair, other) for other in others), *((own, pair) for own in OWN_LAYERS)]
     dialogues = [dialogue for dialogue in REFERENCE_DIALOGUES if dialogue.name in ("lines", "banner", "sums")]
     found = list(outcomes(cases(engines=[engine], dialogues=dialogues, stacks=stacks)))
     assert [difference for outcome in found for difference in outcome.differences] == []
