@@ -11,6 +11,7 @@ DEMO := plugserve serve http-files@127.0.0.1:8080 echo@tcp://127.0.0.1:7007,udp:
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .bench
+AUDIT := .audit
 JOBS ?= auto
 PYTEST_FLAGS ?=
 MEMBERS := $(wildcard core/pyproject.toml plugins/*/pyproject.toml contrib_handlers/*/pyproject.toml)
@@ -22,7 +23,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test lint types tests test-all format coverage bench docs docs-links constraints changelog clean FORCE
+.PHONY: help serve setup test lint types tests test-all format coverage bench tls-audit docs docs-links constraints changelog clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -72,11 +73,14 @@ constraints: $(VENV)/.tools ## write constraints.txt anew, with the newest versi
 bench: $(BENCH)/.peers ## measure beside other servers (20 minutes), and renew the figures in the documentation
 	$(BENCH)/venv/bin/python tests/benchmarks/run.py --write
 
+tls-audit: $(AUDIT)/.programs ## what sslyze and testssl.sh find in a server that encrypts (3 minutes)
+	$(AUDIT)/venv/bin/python tests/tls/audit.py
+
 changelog: $(VENV)/.tools ## show what the next release will say
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist docs/_build
+	rm -rf $(VENV) $(BENCH) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist docs/_build
 	find core plugins contrib_handlers tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up happens once: each stamp is older than what it depends on only when there is something to do, and then pip is
@@ -102,4 +106,10 @@ $(BENCH)/.peers: $(VENV)/.list $(MEMBERS) constraints.txt tests/benchmarks/peers
 	test -x $(BENCH)/venv/bin/python || $(PYTHON) -m venv $(BENCH)/venv
 	$(BENCH)/venv/bin/python tests/workspace/install.py members
 	$(BENCH)/venv/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/benchmarks/peers.txt
+	@touch $@
+
+$(AUDIT)/.programs: $(VENV)/.list $(MEMBERS) constraints.txt tests/tls/requirements.txt
+	test -x $(AUDIT)/venv/bin/python || $(PYTHON) -m venv $(AUDIT)/venv
+	$(AUDIT)/venv/bin/python tests/workspace/install.py members
+	$(AUDIT)/venv/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/tls/requirements.txt
 	@touch $@

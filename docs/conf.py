@@ -15,7 +15,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "plugserve_docs"]
 source_suffix = {".md": "markdown"}
 # demo/ is what `make serve` shows: pages of its own.
 # A run of the benchmarks writes the table, and the page about them includes it.
-exclude_patterns = ["_build", "demo", "reference/benchmarks-table.md"]
+exclude_patterns = ["_build", "demo", "reference/benchmarks-table.md", "reference/silent-clients-table.md"]
 templates_path: list[str] = []
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

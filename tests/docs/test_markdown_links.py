@@ -9,7 +9,18 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED = {".git", ".venv", ".bench", "_build", "node_modules", "templates", ".pytest_cache", ".hypothesis", "dist"}
+SKIPPED = {
+    ".git",
+    ".venv",
+    ".audit",
+    ".bench",
+    "_build",
+    "node_modules",
+    "templates",
+    ".pytest_cache",
+    ".hypothesis",
+    "dist",
+}
 PAGES = [page for page in sorted(ROOT.rglob("*.md")) if not SKIPPED & set(page.relative_to(ROOT).parts)]
 
 CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1$|`+[^`\n]+`+", re.DOTALL | re.MULTILINE)

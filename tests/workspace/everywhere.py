@@ -70,6 +70,7 @@ UNWANTED_FOLDERS = {
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
+    ".audit",
     ".bench",
     ".venv",
     "__pycache__",

@@ -51,30 +51,38 @@ class PreSharedKeys:
 
 
 def _read(file: Path) -> dict[str, bytes]:
+    """Errors are raised here, in a frame that holds no key: tools that report errors with local variables exist."""
     try:
-        text = file.read_text("utf-8")
         mode = file.stat().st_mode
+        keys = _parse(file.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}", option="psk_file") from error
     if os.name == "posix" and mode & stat.S_IROTH:
         raise ConfigurationError(f"{file} can be read by everybody here: chmod o-r {file}", option="psk_file")
-    keys: dict[str, bytes] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        identity, colon, digits = line.rpartition(":")
-        try:
-            key = bytes.fromhex(digits)
-        except ValueError:
-            key = b""
-        if not colon or not identity or len(key) < _LEAST:
-            # Not the line itself: it holds the key.
-            raise ConfigurationError(
-                f"{file}:{number}: a line is IDENTITY:KEY, the key at least {_LEAST} bytes in hexadecimal digits",
-                option="psk_file",
-            )
-        keys[identity] = key
+    if isinstance(keys, int):
+        # Not the line itself: it holds the key.
+        raise ConfigurationError(
+            f"{file}:{keys}: a line is IDENTITY:KEY, the key at least {_LEAST} bytes in hexadecimal digits",
+            option="psk_file",
+        )
     if not keys:
         raise ConfigurationError(f"{file} holds no key: nobody could be admitted", option="psk_file")
+    return keys
+
+
+def _parse(data: bytes) -> dict[str, bytes] | int:
+    """The keys by their identities, or the number of the first line that cannot be understood."""
+    keys: dict[str, bytes] = {}
+    for number, line in enumerate(data.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith(b"#"):
+            continue
+        identity, _, digits = line.rpartition(b":")
+        try:
+            key = bytes.fromhex(digits.decode("ascii"))
+            if not identity or len(key) < _LEAST:
+                return number
+            keys[identity.decode()] = key
+        except ValueError:
+            return number
     return keys
