@@ -36,7 +36,7 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if not module.name.endswith(".__main__"):
         try:
             importlib.import_module(module.name)
-        except ModuleNotFoundError as fault:
+        except ImportError as fault:
             if (fault.name or "").partition(".")[0] not in sys.argv[2:]:
                 raise
 """

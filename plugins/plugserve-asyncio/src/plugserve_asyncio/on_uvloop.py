@@ -14,7 +14,8 @@ try:
 except ImportError as error:
     raise ImportError(
         "the engine uvloop needs the package uvloop: pip install 'plugserve-asyncio[uvloop]', or take the engine "
-        "asyncio"
+        "asyncio",
+        name="uvloop",
     ) from error
 
 __all__ = ["UvloopMixIn", "UvloopTCPServer", "UvloopUDPServer"]
