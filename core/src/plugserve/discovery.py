@@ -48,6 +48,7 @@ OURS: Final[Mapping[tuple[Kind, str], str]] = {
     ("handler", "echo"): "plugserve-simple",
     ("handler", "http-files"): "plugserve-http",
     ("handler", "http-wsgi"): "plugserve-http",
+    ("handler", "nfs"): "plugserve-nfs",
     ("handler", "qotd"): "plugserve-simple",
     ("handler", "rpcbind"): "plugserve-sunrpc",
     ("handler", "time"): "plugserve-simple",

@@ -267,7 +267,7 @@ class RPCHandler(ProtocolHandler):
         if not isinstance(job, Job):
             return self._fitting(data, job)
         call = job.call
-        if call.procedure == 0 or not self.options.cache_entries:
+        if job.entry.idempotent or not self.options.cache_entries:
             if job.entry.beside:
                 self.offload(do, job, then=lambda reply: self._fitting(data, reply))
                 return None

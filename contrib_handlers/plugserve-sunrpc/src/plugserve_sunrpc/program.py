@@ -6,7 +6,7 @@ The transports are not here: a stub gets one from whoever makes it, a program is
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -96,6 +96,9 @@ class Program(ABC):
     """The procedures by number."""
     blocks: ClassVar[bool] = False
     """Whether all of its methods block, as `blocking` marks one. Those that are `async def` never need it."""
+    idempotent: ClassVar[Collection[int]] = ()
+    """Numbers of procedures that may be done twice: their replies over UDP are not kept, so that long ones do not push
+    out those that matter."""
 
 
 class Stub:

@@ -40,6 +40,7 @@ class Entry(NamedTuple):
         unpack: the arguments, as a tuple.
         pack: the result.
         beside: whether it blocks, or is asynchronous.
+        idempotent: whether it may be done twice.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Entry(NamedTuple):
     unpack: Callable[[Unpacker], tuple[Any, ...]]
     pack: Callable[[Packer, Any], object]
     beside: bool
+    idempotent: bool
 
 
 class Job(NamedTuple):
@@ -102,7 +104,7 @@ class Service:
                 f"version {program.version} of program {program.number} ({program.name}) is there twice: leave one out"
             )
         versions.add(program.version)
-        null = Entry(f"{program.name} 0", _null, _unpack_nothing, _pack_nothing, False)
+        null = Entry(f"{program.name} 0", _null, _unpack_nothing, _pack_nothing, False, True)
         self._entries[program.number, program.version, 0] = null
         for number, procedure in program.procedures.items():
             method = getattr(program, procedure.method)
@@ -115,7 +117,12 @@ class Service:
             )
             name = f"{program.name} version {program.version}, {procedure.method}"
             self._entries[program.number, program.version, number] = Entry(
-                name, method, procedure.unpack, procedure.pack, bool(beside) and number != 0
+                name,
+                method,
+                procedure.unpack,
+                procedure.pack,
+                bool(beside) and number != 0,
+                number == 0 or number in program.idempotent,
             )
 
     def take(self, data: bytes, flavours: Mapping[int, Flavour], known: Iterable[int], handler: Any) -> bytes | Job:
