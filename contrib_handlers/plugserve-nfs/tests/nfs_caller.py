@@ -236,7 +236,8 @@ class Local:
         return Mounted(self._stub(x.NFS_V3Client, nfs, identity), self._stub(m.MOUNT_V3Client, mount, identity), path)
 
     def _stub(self, kind: type[T], program: Any, identity: Identity | None) -> T:
-        handler = SimpleNamespace(options=self.options, is_stream=self.is_stream)
+        server = SimpleNamespace(max_packet_size=8192)
+        handler = SimpleNamespace(options=self.options, is_stream=self.is_stream, server=server)
         procedures: Mapping[int, Any] = program.procedures
 
         def call(self: Any, procedure: int, pack: Callable[[Packer], object], unpack: Callable[[Unpacker], Any]) -> Any:

@@ -39,7 +39,7 @@ class Attempt:
         options = call.handler.options
         self.export: Export = options.export()
         self.caller = Caller.of(call.identity, options.anonymous_uid, options.anonymous_gid)
-        self.is_stream = bool(call.handler.is_stream)
+        self.packet: int | None = None if call.handler.is_stream else call.handler.server.max_packet_size
         self.status = nfsstat3.NFS3ERR_SERVERFAULT
         self._places: list[Place] = []
         self._found: list[Place] = []

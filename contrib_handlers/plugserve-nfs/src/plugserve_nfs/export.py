@@ -28,6 +28,7 @@ _TYPES: Final = {
 }
 _STREAM: Final = 1024 * 1024
 _DATAGRAM: Final = 32 * 1024
+_LEAST: Final = 512
 _HEADER: Final = 1024
 """Bytes of a WRITE call that are not data, at the most: a credential of 400, a handle, and what is fixed."""
 
@@ -52,9 +53,19 @@ class Export:
         self._most = max(4096, min(_STREAM, record - _HEADER) & ~4095)
         self._systems: dict[int, int] = {}
 
-    def most(self, *, is_stream: bool) -> int:
-        """Bytes of one READ or WRITE. A reply must fit into a datagram; a call of a stream into a record."""
-        return self._most if is_stream else min(self._most, _DATAGRAM)
+    def most_read(self, packet: int | None) -> int:
+        """Bytes of one READ.
+
+        Parameters:
+            packet: bytes of a call, of a listener for datagrams; None for streams. A reply must fit into a datagram.
+        """
+        return self._most if packet is None else min(self._most, _DATAGRAM)
+
+    def most_written(self, packet: int | None) -> int:
+        """Bytes of one WRITE: the call must fit into a record, or a datagram that the listener takes."""
+        if packet is None:
+            return self._most
+        return max(_LEAST, min(self._most, _DATAGRAM, packet - _HEADER) // _LEAST * _LEAST)
 
     def lost(self) -> None:
         """Something could not be brought to the disk: clients must send again what they have not committed."""

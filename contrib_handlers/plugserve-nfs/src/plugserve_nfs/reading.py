@@ -23,6 +23,7 @@ OK: Final = x.nfsstat3.NFS3_OK
 _LARGEST: Final = (1 << 63) - 1
 """Bytes of a file, as far as the kernel counts."""
 _CHUNK: Final = 32 * 1024
+_MULTIPLE: Final = 512
 _SMALLEST_CHUNK: Final = 2048
 _ATTRIBUTES: Final = 84
 _NEVER: Final = 1 << 62
@@ -102,7 +103,7 @@ class Reading(x.NFS_V3Server):
             place = attempt.find(argument.file)
             need_file(place)
             attempt.need_contents(place, READ)
-            count = min(argument.count, attempt.export.most(is_stream=attempt.is_stream))
+            count = min(argument.count, attempt.export.most_read(attempt.packet))
             offset = min(argument.offset, _LARGEST - count)
             descriptor = open_contents(place, os.O_RDONLY)
             try:
@@ -200,14 +201,14 @@ class Reading(x.NFS_V3Server):
         """Procedure 19: how much may be read and written at once."""
         with Attempt(call) as attempt:
             place = attempt.find(argument.fsroot)
-            most = attempt.export.most(is_stream=attempt.is_stream)
+            read, written = attempt.export.most_read(attempt.packet), attempt.export.most_written(attempt.packet)
             features = x.FSF3_LINK | x.FSF3_SYMLINK | x.FSF3_HOMOGENEOUS | x.FSF3_CANSETTIME
             return x.FSINFO3res(
                 OK,
                 x.FSINFO3resok(
                     attempt.attributes(place),
-                    *(most, most, 4096),
-                    *(most, most, 4096),
+                    *(read, read, _MULTIPLE),
+                    *(written, written, _MULTIPLE),
                     _CHUNK,
                     _LARGEST,
                     x.nfstime3(0, 1),
@@ -250,7 +251,7 @@ def _inode_above(attempt: Attempt, folder: Place) -> int:
 
 
 def _most(attempt: Attempt) -> int:
-    return min(_MOST_ENTRIES, attempt.export.most(is_stream=attempt.is_stream))
+    return min(_MOST_ENTRIES, attempt.export.most_read(attempt.packet))
 
 
 def _chunk(size: int) -> int:

@@ -59,7 +59,7 @@ class Writing(Reading):
             attempt.need_contents(place, WRITE)
             if argument.count > len(argument.data):
                 raise Refused(x.nfsstat3.NFS3ERR_INVAL)
-            count = min(argument.count, attempt.export.most(is_stream=attempt.is_stream))
+            count = min(argument.count, attempt.export.most_written(attempt.packet))
             if argument.offset + count > _LARGEST:
                 raise Refused(x.nfsstat3.NFS3ERR_FBIG)
             if not attempt.caller.is_root:
