@@ -1,9 +1,11 @@
-"""libnfs-utils and nfs-common of Debian."""
+"""libnfs-utils and nfs-common of Debian, and the client of nfs-rs."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,6 +68,48 @@ def test_libnfs_lists_and_copies(engine: str, public: Path, tmp_path: Path, prog
         assert (public / "folder" / "deep" / "again").read_bytes() == large
         # A folder below may be mounted by itself.
         assert run(ls, at("/folder/deep/")).split()[-1] in ("well", "again")
+
+
+def test_nfs_rs_does_all_that_it_can(public: Path) -> None:
+    """A client in Rust: exports, folders, large files in pieces that are written at once, names, links, attributes."""
+    if importlib.util.find_spec("nfs_rs") is None:
+        if os.environ.get("CI") == "true" and platform.machine() == "x86_64":
+            pytest.fail("nfs-rs is not installed: pip install nfs-rs")
+        pytest.skip("nfs-rs is not installed: pip install nfs-rs")
+    from nfs_rs import Client, list_exports
+
+    large = os.urandom(5_000_000)
+    with serving("multiplexing", public, writable=True, squash="none") as address:
+        port = address.rpartition(":")[2]
+        url = f"nfs://127.0.0.1/?version=3&nfsport={port}&mountport={port}&noresvport=true"
+        assert [(export.path, export.groups) for export in list_exports(url)] == [("/", ())]
+        with Client.connect(url, uid=os.geteuid(), gid=os.getegid()) as client:
+            assert sorted(client.listdir("folder")) == ["deep", "file.txt"]
+            assert sorted(entry.name for entry in client.scandir("")) == sorted(os.listdir(public))
+            client.mkdir("new/below", parents=True, mode=0o750)
+            with client.open("new/large", "wb") as file:
+                file.write(large)
+            with client.open("new/large", "rb") as file:
+                assert file.read() == large
+            client.rename("new/large", "new/below/moved")
+            client.link("new/below/moved", "hard")
+            client.symlink("new/below", "soft")
+            assert client.readlink("soft") == "new/below"
+            client.truncate("hard", 10)
+            client.chmod("hard", 0o640)
+            client.utime("hard", ns=(1_000_000_005, 2_000_000_006))
+            about = client.stat("new/below/moved")
+            assert (about.size, about.mode & 0o777, about.nlink, about.mtime) == (10, 0o640, 2, 2_000_000_006)
+            assert (public / "hard").read_bytes() == large[:10]
+            for name in ("hard", "soft", "new/below/moved"):
+                client.unlink(name)
+            for name in ("new/below", "new"):
+                client.rmdir(name)
+            assert not client.exists("new")
+            with pytest.raises(OSError, match="not empty"):
+                client.rmdir("folder")
+            assert client.fs_stat().total_bytes > 0
+    assert sorted(os.listdir(public)) == ["away", "folder", "hallo.txt", "link", "out"]
 
 
 def test_clients_find_the_server_by_rpcbind(public: Path, program: Callable[[str], str]) -> None:

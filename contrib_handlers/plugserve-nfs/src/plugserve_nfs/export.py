@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
 from pathlib import Path
@@ -28,6 +27,7 @@ _TYPES: Final = {
 }
 _STREAM: Final = 1024 * 1024
 _DATAGRAM: Final = 32 * 1024
+_LATEST: Final = 0xFFFF_FFFF
 _LEAST: Final = 512
 _HEADER: Final = 1024
 """Bytes of a WRITE call that are not data, at the most: a credential of 400, a handle, and what is fixed."""
@@ -106,9 +106,7 @@ def before(facts: Facts) -> wcc_attr:
 
 def _time(when: tuple[int, int]) -> nfstime3:
     """A time in NFS: from 1970 to 2106."""
-    return nfstime3(min(max(when[0], 0), 0xFFFF_FFFF), when[1])
-
-
-def is_root() -> bool:
-    """Whether this process may give files to others."""
-    return os.geteuid() == 0
+    seconds, nanoseconds = when
+    if not 0 <= seconds <= _LATEST:
+        seconds = 0 if seconds < 0 else _LATEST
+    return nfstime3(seconds, nanoseconds)

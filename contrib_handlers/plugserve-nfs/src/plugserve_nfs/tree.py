@@ -30,8 +30,15 @@ from .known import Known
 
 __all__ = ["Place", "Tree", "check_name"]
 
-_PASS: Final[int] = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC
-_LIST: Final[int] = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+def _flags(*names: str) -> int:
+    # Where one is missing the handler refuses its options, with the reason.
+    return sum(getattr(os, name, 0) for name in names)
+
+
+_TOP: Final = _flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")
+_PASS: Final = _flags("O_PATH", "O_NOFOLLOW", "O_CLOEXEC")
+_LIST: Final = _flags("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")
 _CHUNK: Final = 64 * 1024
 _DIRECTORY: Final = 4
 _UNKNOWN: Final = 0
@@ -175,7 +182,7 @@ class Tree:
 
         Raises: `OSError`.
         """
-        descriptor = os.open(self.folder, _PASS & ~os.O_NOFOLLOW | os.O_DIRECTORY)
+        descriptor = os.open(self.folder, _TOP)
         try:
             facts = facts_of(descriptor)
             device = facts.device
@@ -230,8 +237,11 @@ class Tree:
         """Which object an entry of a folder is."""
         if facts.device == folder.facts.device:
             return Key(folder.key.system, facts.ino, facts.birth & 0xFFFF_FFFF_FFFF_FFFF)
-        with_root = facts_of_path(self.folder)
-        return _key(facts, with_root.device)
+        root = os.open(self.folder, _TOP)
+        try:
+            return _key(facts, facts_of(root).device)
+        finally:
+            os.close(root)
 
     def remember(self, names: tuple[bytes, ...], key: Key, handle: bytes | None = None) -> bytes:
         """The handle of an object that was found by names; where it is is remembered, and each folder above.
@@ -358,15 +368,6 @@ class Tree:
 
 _SERVER: Final = Caller(0, 0, frozenset(), False)
 """Whom nothing is hidden from, but by the kernel."""
-
-
-def facts_of_path(path: str) -> Facts:
-    """What a path leads to. Raises: `OSError`."""
-    descriptor = os.open(path, _PASS & ~os.O_NOFOLLOW)
-    try:
-        return facts_of(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _key(facts: Facts, device: tuple[int, int]) -> Key:
