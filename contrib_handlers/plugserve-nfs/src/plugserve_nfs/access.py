@@ -47,8 +47,9 @@ class Caller:
 
     @property
     def is_root(self) -> bool:
-        """Whether he may do everything: with `squash = "none"` only."""
-        return self.uid == 0
+        """Whether he may do everything: with `squash = "none"` only. Nobody becomes root by being anonymous, even
+        where the anonymous user is 0."""
+        return self.uid == 0 and not self.anonymous
 
     @classmethod
     def of(cls, identity: Any, anonymous_uid: int, anonymous_gid: int) -> Caller:

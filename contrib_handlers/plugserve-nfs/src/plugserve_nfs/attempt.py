@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from plugserve_sunrpc.program import Call
 from plugserve_sunrpc.protocols.nfs3 import fattr3, nfs_fh3, nfsstat3, wcc_data
@@ -15,6 +15,9 @@ from .failures import Refused, status_of
 from .tree import Place
 
 __all__ = ["Attempt"]
+
+_PACKET: Final = 8192
+"""Bytes of a datagram, where the listener does not say."""
 
 
 class Attempt:
@@ -39,7 +42,9 @@ class Attempt:
         options = call.handler.options
         self.export: Export = options.export()
         self.caller = Caller.of(call.identity, options.anonymous_uid, options.anonymous_gid)
-        self.packet: int | None = None if call.handler.is_stream else call.handler.server.max_packet_size
+        self.packet: int | None = (
+            None if call.handler.is_stream else getattr(call.handler.server, "max_packet_size", _PACKET)
+        )
         self.status = nfsstat3.NFS3ERR_SERVERFAULT
         self._places: list[Place] = []
         self._found: list[Place] = []

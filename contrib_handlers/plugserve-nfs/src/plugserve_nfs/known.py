@@ -15,7 +15,8 @@ __all__ = ["Known"]
 _DEEPEST: Final = 2048
 """Folders above an object: a path has at most 4,096 bytes in one call, and this is more than tools can deal with."""
 _GONE: Final = 1024
-_GONE_SECONDS: Final = 60.0
+"""Objects that are known not to be there."""
+_GONE_SECONDS: Final = 5.0
 
 
 class _Seen(NamedTuple):

@@ -16,7 +16,7 @@ import os
 import stat
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -48,8 +48,12 @@ _KNOWN: Final = 65536
 """Objects whose place is remembered: about 20 MB."""
 _SEARCH: Final = 2.0
 """Seconds that a search of the whole tree may take."""
+_TRIES: Final = 2
+"""What is moved while we look for it may be missed. To be told that it is gone is final for a client."""
 _CHEAP: Final = 0.05
 """Seconds of such a search that nobody needs to be protected from."""
+_WAITING: Final = 1024
+"""Objects of which it is remembered that somebody was told to ask for them later."""
 _REST: Final = 9.0
 """So many times as long as a search took, there is no other one: searching takes a tenth of the time at the most."""
 
@@ -140,6 +144,7 @@ class Tree:
         self._searching = threading.Lock()
         self._rested = float("-inf")
         self._root: Key | None = None
+        self._waiting: OrderedDict[Key, None] = OrderedDict()
 
     # -- by handle -----------------------------------------------------------------------------------------------------
 
@@ -153,7 +158,12 @@ class Tree:
         if read is None:
             raise Refused(nfsstat3.NFS3ERR_BADHANDLE)
         key, hints = read
-        place = self._at_known(key, caller) or self._at_hints(key, hints, handle, caller)
+        place = self._at_known(key, caller)
+        if place is None:
+            if self.known.is_gone(key):
+                raise Refused(nfsstat3.NFS3ERR_STALE)
+            # Who has been told to come later does not have us look at the same places again each time.
+            place = None if key in self._waiting else self._at_hints(key, hints, handle, caller)
         if place is None:
             place = self._anywhere(key, handle, caller)
         if not place.reachable:
@@ -277,8 +287,6 @@ class Tree:
 
     def _at_hints(self, key: Key, hints: bytes, handle: bytes, caller: Caller) -> Place | None:
         """Look where it was when its handle was given out: in all folders that might be those above it."""
-        if self.known.is_gone(key):
-            raise Refused(nfsstat3.NFS3ERR_STALE)
         if len(hints) == MOST_HINTS:
             return None
         until = self._clock() + _SEARCH
@@ -303,8 +311,14 @@ class Tree:
         try:
             began = self._clock()
             if began < self._rested:
+                self._waiting[key] = None
+                while len(self._waiting) > _WAITING:
+                    self._waiting.popitem(last=False)
                 raise Refused(nfsstat3.NFS3ERR_JUKEBOX)
-            found = self._everywhere(key, handle, caller, began + _SEARCH)
+            self._waiting.pop(key, None)
+            found = None
+            for _ in range(_TRIES):
+                found = found or self._everywhere(key, handle, caller, began + _SEARCH)
             took = self._clock() - began
             if took > _CHEAP:
                 self._rested = began + took * (1 + _REST)
