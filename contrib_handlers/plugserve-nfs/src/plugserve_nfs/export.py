@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from plugserve_sunrpc.protocols.nfs3 import fattr3, ftype3, nfstime3, specdata3, wcc_attr
+from plugserve_sunrpc.records import maker
 
 from .facts import Facts
 from .handles import Handles, Key
@@ -31,6 +32,12 @@ _LATEST: Final = 0xFFFF_FFFF
 _LEAST: Final = 512
 _HEADER: Final = 1024
 """Bytes of a WRITE call that are not data, at the most: a credential of 400, a handle, and what is fixed."""
+
+
+# A folder has many entries, and each of them attributes.
+_make_attributes: Final = maker(fattr3)
+_make_special: Final = maker(specdata3)
+_make_time: Final = maker(nfstime3)
 
 
 class Export:
@@ -82,7 +89,7 @@ class Export:
 
     def attributes(self, facts: Facts, key: Key) -> fattr3:
         """What a client is told of an object."""
-        return fattr3(
+        return _make_attributes(
             _TYPES.get(stat.S_IFMT(facts.mode), ftype3.NF3REG),
             facts.mode & 0o7777,
             facts.nlink,
@@ -90,7 +97,7 @@ class Export:
             facts.gid,
             facts.size,
             facts.blocks * 512,
-            specdata3(*facts.special),
+            _make_special(*facts.special),
             self.system_number(key),
             facts.ino,
             _time(facts.atime),
@@ -109,4 +116,4 @@ def _time(when: tuple[int, int]) -> nfstime3:
     seconds, nanoseconds = when
     if not 0 <= seconds <= _LATEST:
         seconds = 0 if seconds < 0 else _LATEST
-    return nfstime3(seconds, nanoseconds)
+    return _make_time(seconds, nanoseconds)

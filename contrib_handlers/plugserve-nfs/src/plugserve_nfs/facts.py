@@ -9,15 +9,17 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 __all__ = ["Entry", "Facts", "facts_at", "facts_of", "missing_here", "read_entries"]
 
-_AT_FDCWD: Final = -100
 _AT_SYMLINK_NOFOLLOW: Final = 0x100
 _AT_NO_AUTOMOUNT: Final = 0x800
 _AT_EMPTY_PATH: Final = 0x1000
+_OF_ENTRY: Final = _AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT
+_OF_ITSELF: Final = _OF_ENTRY | _AT_EMPTY_PATH
 _BASIC_AND_BIRTH: Final = 0x7FF | 0x800
 _BIRTH: Final = 0x800
 
@@ -51,6 +53,16 @@ def missing_here() -> str:
     if not os.path.exists("/proc/self/fd/0") and not os.path.isdir("/proc/self/fd"):
         return "/proc"
     return ""
+
+
+class _Here(threading.local):
+    """A buffer for each thread."""
+
+    def __init__(self) -> None:
+        self.buffer = ctypes.create_string_buffer(_STATX_SIZE)
+
+
+_here: Final = _Here()
 
 
 class Facts(NamedTuple):
@@ -88,9 +100,8 @@ def facts_at(folder: int, name: bytes) -> Facts:
         name: one name, or nothing for what the descriptor is of.
     Raises: `OSError`.
     """
-    flags = _AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT | (0 if name else _AT_EMPTY_PATH)
-    buffer = ctypes.create_string_buffer(_STATX_SIZE)
-    if _statx is None or _statx(folder, name, flags, _BASIC_AND_BIRTH, buffer):
+    buffer = _here.buffer
+    if _statx is None or _statx(folder, name, _OF_ENTRY if name else _OF_ITSELF, _BASIC_AND_BIRTH, buffer):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     said = _STATX.unpack_from(buffer)

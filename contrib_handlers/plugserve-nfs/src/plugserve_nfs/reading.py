@@ -8,6 +8,7 @@ from typing import Final
 
 from plugserve_sunrpc.program import Call
 from plugserve_sunrpc.protocols import nfs3 as x
+from plugserve_sunrpc.records import maker
 
 from .access import EXECUTE, READ, WRITE
 from .attempt import Attempt
@@ -30,6 +31,11 @@ _NEVER: Final = 1 << 62
 """Bytes of an entry that is not to be had in this reply."""
 _MOST_ENTRIES: Final = 256 * 1024
 """Bytes of entries in one reply."""
+
+
+_make_entry: Final = maker(x.entry3)
+_make_entry_plus: Final = maker(x.entryplus3)
+_make_handle: Final = maker(x.nfs_fh3)
 
 
 class Reading(x.NFS_V3Server):
@@ -126,7 +132,7 @@ class Reading(x.NFS_V3Server):
 
             def make(entry: Entry) -> tuple[x.entry3, int]:
                 ino = above if entry.name == b".." else entry.ino
-                return x.entry3(ino, entry.name, entry.cookie & _LARGEST), PLAIN + _padded(entry.name)
+                return _make_entry(ino, entry.name, entry.cookie & _LARGEST), PLAIN + _padded(entry.name)
 
             most = min(argument.count, _most(attempt)) - FIXED
             entries, ended = fill(folder, argument.cookie, most, _chunk(most), make)
@@ -153,7 +159,7 @@ class Reading(x.NFS_V3Server):
                         facts = folder.now() if entry.name == b"." else tree.look(folder, entry.name)
                         key = tree.key_in(folder, facts)
                         if entry.name != b".":
-                            handle = x.nfs_fh3(tree.handle_in(folder, entry.name, key))
+                            handle = _make_handle(tree.handle_in(folder, entry.name, key))
                             size += 4 + _padded(handle.data)
                         ino, attributes = facts.ino, export.attributes(facts, key)
                         size += _ATTRIBUTES
@@ -165,7 +171,7 @@ class Reading(x.NFS_V3Server):
                 if names_left < 0 and not first:
                     size = _NEVER
                 first = False
-                return x.entryplus3(ino, entry.name, entry.cookie & _LARGEST, attributes, handle), size
+                return _make_entry_plus(ino, entry.name, entry.cookie & _LARGEST, attributes, handle), size
 
             most = min(argument.maxcount, _most(attempt)) - FIXED
             entries, ended = fill(folder, argument.cookie, most, _chunk(most // 5), make)
