@@ -206,6 +206,25 @@ def test_a_call_that_comes_again_over_udp_is_answered_again_and_not_done_again(e
     assert oracle.counted == 3
 
 
+def test_what_a_program_says_may_be_done_twice_is_done_again_and_not_kept() -> None:
+    """So that replies to what only asks do not push out those to what changes something."""
+
+    class Again(Oracle):
+        idempotent = frozenset((COUNT,))
+
+    handler = rpc_handler(Again())
+    options = handler.Options()
+    with hosted("threading", handler, datagrams=True, options=options) as host:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(20)
+            for turn in (1, 2):
+                sock.sendto(call(COUNT, xid=7), host.server.server_address)
+                assert sock.recv(100) == encode_success(7, uint(turn))
+        assert options.kept == []
+        host.ask(call(ECHO, blob(b"kept"), xid=8))
+        assert len(options.kept[0]) == 1
+
+
 def test_the_reply_cache_is_bounded_by_entries_bytes_and_time() -> None:
     """The oldest goes; a call under way is known; one without an answer is forgotten."""
     now = 0.0
