@@ -226,10 +226,10 @@ def test_who_has_used_up_a_quota_is_disconnected(engine: str, by: Any) -> None:
         client = host.connect()
         client.send(b"x" * 200)
         assert client.take(200) == b"x" * 200
-        limits.now = 1.0  # type: ignore[attr-defined]
-        ask(host)  # so that the loop turns
+        while not closed.ended.is_set():
+            limits.now += 1.0  # type: ignore[attr-defined]
+            ask(host)  # so that the loop turns
         assert client.rest() == b""
-        assert closed.ended.wait(PATIENCE)
     assert closed.reason.startswith(f"too much: bytes by {by}, 1B/h; again in ")
     assert list(limits.status()["refused"]) == [f"bytes by {by}, 1B/h"]
 

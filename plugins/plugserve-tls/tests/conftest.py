@@ -23,6 +23,17 @@ DAY = datetime.timedelta(days=1)
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 
+SIGNS = x509.KeyUsage(
+    **dict.fromkeys(
+        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+    ),
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 @dataclass
 class Issued:
     """A certificate and its key, in files and as objects."""
@@ -71,7 +82,15 @@ class Authority:
             .not_valid_after(NOW + days[1] * DAY)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
-        if not authority:
+        # RFC 5280, sections 4.2.1.1 to 4.2.1.3: Python 3.13 insists on them (VERIFY_X509_STRICT).
+        signer = issuer.private if issuer is not None else private
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        if authority:
+            builder = builder.add_extension(SIGNS, critical=True)
+        else:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             alternatives = (x509.DNSName(name),) if names is None else names
             if alternatives:
