@@ -69,6 +69,13 @@ class Certificates:
                     pieces.write(piece)
                     meanwhile()
 
+    def for_client(self, name: str) -> tuple[Path, Path]:
+        """The files of a client's certificate, and of its key."""
+        files = self.trusted.with_name("client.pem"), self.trusted.with_name("client.key")
+        uses = "basicConstraints=critical,CA:FALSE", "extendedKeyUsage=clientAuth", f"subjectAltName=DNS:{name}"
+        _make(name, *files, *uses, options=("-CA", str(self.trusted), "-CAkey", str(self._authority_key)))
+        return files
+
 
 def _make(subject: str, certificate: Path, key: Path, *extensions: str, options: tuple[str, ...] = ()) -> None:
     """openssl-req(1): a key on the curve P-256 and a certificate for 90 days, which signs itself unless `options` say

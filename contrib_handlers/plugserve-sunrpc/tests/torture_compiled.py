@@ -400,12 +400,12 @@ class tree:
             unpacker.enter()
             read = unpacker.read
             left = tree.unpack(unpacker) if unpacker.unpack_bool() else None
-            number_, right_follows = _tree_1.unpack(read(8))
+            number_, follows = _tree_1.unpack(read(8))
             if number_ not in _members_counted:
                 unpacker.not_a_member(counted, number_, 8)
-            if right_follows > 1:
-                unpacker.outside(0, 1, right_follows, 4)
-            right = tree.unpack(unpacker) if right_follows else None
+            if follows > 1:
+                unpacker.outside(0, 1, follows, 4)
+            right = tree.unpack(unpacker) if follows else None
             unpacker.leave()
             return _make_tree(left, _members_counted[number_], right)
         except UnpackingFailure as failure:

@@ -83,4 +83,5 @@ class NFSHandler(RPCHandler):
     @classmethod
     def server_activate(cls, server: BaseServer) -> None:
         """The key is read now, so that what is wrong with it is told at the start, and children have the same."""
+        super().server_activate(server)
         server.options.export()

@@ -19,6 +19,7 @@ from .failures import (
     RPCError,
     RPCMismatch,
     SystemFailure,
+    TLSRefused,
 )
 from .handler import RPCHandler, rpc_handler
 from .loading import load
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .async_client import AsyncRPCClient
     from .client import Pending, RPCClient
     from .client_auth import ClientAuth, ClientSys
+    from .client_tls import ClientTLS
 
 __all__ = [
     "AcceptStatus",
@@ -43,6 +45,7 @@ __all__ = [
     "CallTimeout",
     "ClientAuth",
     "ClientSys",
+    "ClientTLS",
     "ConnectionLost",
     "DescriptionError",
     "Flavour",
@@ -64,6 +67,7 @@ __all__ = [
     "Stub",
     "SysCredential",
     "SystemFailure",
+    "TLSRefused",
     "Unpacker",
     "XDRError",
     "blocking",
@@ -76,6 +80,7 @@ _CLIENTS = {
     "AsyncRPCClient": "async_client",
     "ClientAuth": "client_auth",
     "ClientSys": "client_auth",
+    "ClientTLS": "client_tls",
     "Pending": "client",
     "RPCClient": "client",
 }

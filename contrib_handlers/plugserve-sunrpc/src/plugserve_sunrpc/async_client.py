@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -12,6 +13,7 @@ from plugserve import ProtocolError
 
 from .client import LONGEST_WAIT, client_address, no_results
 from .client_auth import ClientAuth
+from .client_tls import ClientTLS
 from .failures import CallTimeout, ConnectionLost, results_of
 from .message import ReplyMessage, decode_reply, encode_call
 from .program import AsyncStub
@@ -42,12 +44,14 @@ class AsyncRPCClient:
         first_wait: float = 0.5,
         auth: ClientAuth | None = None,
         limit: int = 16 * 1024 * 1024,
+        tls: ClientTLS | None = None,
     ) -> None:
-        self.address = client_address(address)
+        self.address = client_address(address, tls)
         self.timeout = timeout
         self.first_wait = first_wait
         self.auth = auth or ClientAuth()
         self.limit = limit
+        self.tls = tls
         self._xid = random.getrandbits(32)
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
@@ -118,11 +122,11 @@ class AsyncRPCClient:
         packer = Packer()
         pack(packer)
         self._xid = (self._xid + 1) & 0xFFFF_FFFF
-        wire = await self._connected()
+        wire = await self._connected(program, version)
         wire.send(encode_call(self._xid, program, version, procedure, packer.data(), *self.auth.credential()))
 
     async def _reply(self, call: tuple[int, int, int, int, bytes]) -> ReplyMessage:
-        wire = await self._connected()
+        wire = await self._connected(*call[1:3])
         answer: asyncio.Future[ReplyMessage] = asyncio.get_running_loop().create_future()
         xid = call[0]
         wire.waiting[xid] = answer
@@ -143,7 +147,7 @@ class AsyncRPCClient:
                 answer.exception()  # it may have failed while nobody looked
             answer.cancel()
 
-    async def _connected(self) -> _Wire:
+    async def _connected(self, program: int, version: int) -> _Wire:
         async with self._connecting:
             wire = self._wire
             if wire is not None and not wire.lost:
@@ -168,8 +172,24 @@ class AsyncRPCClient:
                 raise
             except OSError as error:
                 raise ConnectionLost(f"{address}: {error}") from error
-            self._wire = cast("_Wire", made)
-            return self._wire
+            wire = cast("_Wire", made)
+            if self.tls is not None:
+                await self._secure(self.tls, wire, program, version)
+            self._wire = wire
+            return wire
+
+    async def _secure(self, tls: ClientTLS, wire: _Wire, program: int, version: int) -> None:
+        """Ask for TLS on a new connection, and encrypt it if that is the answer (RFC 9289, section 4.1)."""
+        name = str(self.address)
+        try:
+            xid = random.getrandbits(32)
+            reply, more = await wire.ask(xid, tls.question(xid, program, version))
+            if tls.answered(reply, more, name):
+                await wire.encrypt(tls.context, tls.server_name or self.address.host)
+                tls.agreed(wire.session, name)
+        except BaseException as error:
+            wire.lose(error if isinstance(error, Exception) else ConnectionLost("it was given up"))
+            raise
 
 
 class _Wire(asyncio.Protocol, asyncio.DatagramProtocol):
@@ -192,6 +212,32 @@ class _Wire(asyncio.Protocol, asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+
+    async def ask(self, xid: int, record: bytes) -> tuple[ReplyMessage, bool]:
+        """Send a question, alone: the reply, and whether something came behind it."""
+        assert self._reader is not None, "a stream has one"
+        answer: asyncio.Future[ReplyMessage] = asyncio.get_running_loop().create_future()
+        self.waiting[xid] = answer
+        self._transport.write(record)
+        reply = await answer
+        return reply, self._reader.amid or bool(self._reader.rest())
+
+    async def encrypt(self, context: ssl.SSLContext, server_name: str) -> None:
+        """Put TLS around everything from here on."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._transport = await loop.start_tls(self._transport, self, context, server_hostname=server_name)
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise ConnectionLost(f"{self._name}: the connection ended in the TLS handshake") from error
+        if self._transport is None or self.lost:
+            raise ConnectionLost(f"{self._name} has ended the connection in the TLS handshake")
+
+    @property
+    def session(self) -> Any:
+        """The facts of TLS."""
+        return self._transport.get_extra_info("ssl_object")
 
     def pause_writing(self) -> None:
         self.writable.clear()

@@ -6,8 +6,8 @@ There is no thread of its own: whoever waits for a reply reads what comes, for h
 from __future__ import annotations
 
 import random
-import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -18,7 +18,8 @@ from plugserve import ConfigurationError, ProtocolError
 from plugserve.address import Address, parse_address
 
 from .client_auth import ClientAuth
-from .failures import CallTimeout, ConnectionLost, results_of
+from .client_tls import ClientTLS, SecureSocket, readable
+from .failures import CallTimeout, ConnectionLost, RPCError, results_of
 from .message import ReplyMessage, decode_reply, encode_call
 from .program import Stub
 from .record import RecordReader, encode_record
@@ -94,8 +95,10 @@ class RPCClient:
         auth: what it says of itself; None: AUTH_NONE.
         limit: the most bytes of a reply.
         privileged_port: whether to come from a port below 1024, which takes root.
+        tls: whether and how connections are encrypted (RFC 9289); not over UDP.
 
-    Errors: `ConfigurationError` for another address. The first call connects, and raises `ConnectionLost`.
+    Errors: `ConfigurationError` for another address. The first call connects, and raises `ConnectionLost`, and with TLS
+        `TLSRefused`, `ssl.SSLError` and `ProtocolError`.
     """
 
     def __init__(
@@ -107,14 +110,16 @@ class RPCClient:
         auth: ClientAuth | None = None,
         limit: int = 16 * 1024 * 1024,
         privileged_port: bool = False,
+        tls: ClientTLS | None = None,
     ) -> None:
-        self.address = client_address(address)
+        self.address = client_address(address, tls)
         self.timeout = timeout
         self.first_wait = first_wait
         self.auth = auth or ClientAuth()
         self.limit = limit
         self.privileged_port = privileged_port
-        self._socket: socket.socket | None = None
+        self.tls = tls
+        self._socket: socket.socket | SecureSocket | None = None
         self._reader = RecordReader(limit)
         self._xid = random.getrandbits(32)
         self._pending: dict[int, Pending[Any]] = {}
@@ -216,14 +221,14 @@ class RPCClient:
     ) -> None:
         message = encode_call(*call, *self.auth.credential())
         with self._sending:
-            sock = self._connected(deadline)
+            sock = self._connected(deadline, *call[1:3])
             try:
                 sock.settimeout(_left(deadline))
                 if pending is not None:
                     pending.sent = True
                 if self.is_stream:
                     sock.sendall(encode_record(message))
-                else:
+                elif isinstance(sock, socket.socket):
                     sock.send(message)
             except TimeoutError:
                 failure = CallTimeout(f"{self.address} takes no calls")
@@ -235,8 +240,8 @@ class RPCClient:
                     self._lose(lost, sock)
                 raise lost from error
 
-    def _connected(self, deadline: float) -> socket.socket:
-        """The socket; called by the one who sends."""
+    def _connected(self, deadline: float, program: int, version: int) -> socket.socket | SecureSocket:
+        """The socket; called by the one who sends, and to whom."""
         sock = self._socket
         if sock is not None and self.is_stream:
             with self._changed:
@@ -247,14 +252,32 @@ class RPCClient:
                 sock = None
         if sock is None:
             try:
-                sock = connect(self.address, _left(deadline), privileged_port=self.privileged_port)
+                sock = self._secured(
+                    connect(self.address, _left(deadline), privileged_port=self.privileged_port), program, version
+                )
             except TimeoutError:
                 raise CallTimeout(f"{self.address} does not answer") from None
+            except (ssl.SSLError, RPCError):
+                raise
             except OSError as error:
                 raise ConnectionLost(f"{self.address}: {error}") from error
             self._reader = RecordReader(self.limit)
             self._socket = sock
         return sock
+
+    def _secured(self, sock: socket.socket, program: int, version: int) -> socket.socket | SecureSocket:
+        """A new connection, encrypted if it is to be."""
+        if self.tls is None:
+            return sock
+        try:
+            xid = random.getrandbits(32)
+            secured: socket.socket | SecureSocket = self.tls.secure(
+                sock, xid, program, version, self.address.host, str(self.address)
+            )
+        except BaseException:
+            sock.close()
+            raise
+        return secured
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 
@@ -312,7 +335,7 @@ class RPCClient:
             return
         try:
             # The timeout of the socket is the sender's.
-            if not _readable(sock, _left(until)):
+            if not (isinstance(sock, SecureSocket) and sock.pending) and not readable(sock, _left(until)):
                 return
             data = sock.recv(65536)
         except TimeoutError:
@@ -349,7 +372,7 @@ class RPCClient:
             if self._pending.get(pending.xid) is pending:
                 del self._pending[pending.xid]
 
-    def _lose(self, failure: Exception, sock: socket.socket | None = None) -> None:
+    def _lose(self, failure: Exception, sock: socket.socket | SecureSocket | None = None) -> None:
         """End the connection, and tell those who wait for a reply on it.
 
         Parameters:
@@ -373,30 +396,24 @@ class RPCClient:
             sock.close()
 
 
-def _readable(sock: socket.socket, seconds: float) -> bool:
-    """Whether something comes within some time, the end included.
-
-    Raises: `ValueError` for a socket that has been closed.
-    """
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _has_ended(sock: socket.socket) -> bool:
+def _has_ended(sock: socket.socket | SecureSocket) -> bool:
     """Whether the server is known to have ended the connection."""
     try:
-        return _readable(sock, 0) and not sock.recv(1, socket.MSG_PEEK)
+        if isinstance(sock, SecureSocket):
+            return sock.ended
+        return readable(sock, 0) and not sock.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):
         return True
 
 
-def client_address(address: str) -> Address:
-    """An address that a client can call.
+def client_address(address: str, tls: ClientTLS | None = None) -> Address:
+    """An address that a client can call, encrypted if that is given.
 
     Errors: `ConfigurationError`.
     """
     parsed = parse_address(address)
+    if tls is not None and parsed.transport != "tcp":
+        raise ConfigurationError(f"address {address!r}: TLS is for tcp://HOST:PORT (RFC 9289, section 5.1)")
     if parsed.transport not in ("tcp", "udp", "unix") or parsed.host == "*":
         raise ConfigurationError(
             f"address {address!r}: a client calls tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH of a server"

@@ -22,6 +22,7 @@ __all__ = [
     "RPCError",
     "RPCMismatch",
     "SystemFailure",
+    "TLSRefused",
     "results_of",
 ]
 
@@ -38,6 +39,10 @@ class CallTimeout(RPCError, TimeoutError):
 
 class ConnectionLost(RPCError, ConnectionError):
     """The connection was refused, or ended before the reply. Whether the procedure was done nobody knows."""
+
+
+class TLSRefused(RPCError):
+    """TLS was wanted, and the server does not offer it, or not for RPC. Nothing was called."""
 
 
 class CallFailed(RPCError):

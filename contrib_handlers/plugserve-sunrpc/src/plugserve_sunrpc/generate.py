@@ -221,6 +221,8 @@ class _Generator:
             return f"packer.pack_linked({value})"
         if isinstance(found, Union) and self.resolver.optional_arm(found):
             return f"pack_{self.name(found.name)}(packer, {value})"
+        if only := self.only_bytes(found):
+            return self.pack(only.type, f"{value}.{self.field_name(only.name)}")
         if isinstance(found, (Struct, Union)):
             return f"{value}.pack(packer)"
         if isinstance(found, OptionalType):
@@ -240,6 +242,14 @@ class _Generator:
         if self.packs(found.item) == "pack_value":
             return self.call("packer.pack_values", [value, *self.limit(found.size)])
         return self.call("packer.pack_array", [value, self.packs(found.item), *self.limit(found.size)])
+
+    def only_bytes(self, kind: Base) -> Field | None:
+        """The one field of a struct that is only a name for some bytes, as a handle is; None for other types."""
+        if not isinstance(kind, Struct) or len(kind.fields) != 1:
+            return None
+        found = self.resolver.base(kind.fields[0].type)
+        is_bytes = isinstance(found, String) or (isinstance(found, Opaque) and not found.fixed)
+        return kind.fields[0] if is_bytes else None
 
     def unpack(self, kind: Type) -> str:
         """The expression that unpacks a value."""
@@ -261,6 +271,8 @@ class _Generator:
             return f"unpacker.unpack_linked({self.name(found.name)}.unpack)"
         if isinstance(found, Union) and self.resolver.optional_arm(found):
             return f"unpack_{self.name(found.name)}(unpacker)"
+        if isinstance(found, Struct) and found.name in self.written and (only := self.only_bytes(found)):
+            return f"_make_{found.name}({self.unpack(only.type)})"
         if isinstance(found, (Struct, Union)):
             return f"{self.name(found.name)}.unpack(unpacker)"
         if isinstance(found, OptionalType):
@@ -513,9 +525,9 @@ class _Generator:
         if isinstance(found, String) or (isinstance(found, Opaque) and not found.fixed):
             return _Leaf(f"len(self.{own})", f"{own}_size", Basic("unsigned int"), given=False)
         item = self.optional_item(field.type)
-        if item is None or len(f"            {own} = {self.unpack(item)} if {own}_follows_ else None") > WIDTH:
+        if item is None or self.optional(own, item, "follows_") is None:
             return None
-        return _Leaf(f"self.{own} is not None", f"{own}_follows", Basic("bool"), given=False)
+        return _Leaf(f"self.{own} is not None", "follows", Basic("bool"), given=False)
 
     def optional_item(self, kind: Type) -> Type | None:
         """What an optional value is where it is there; None for other types."""
@@ -524,6 +536,15 @@ class _Generator:
             return found.item
         arm = self.resolver.optional_arm(found)
         return arm.type if arm else None
+
+    def optional(self, own: str, item: Type, condition: str) -> str | None:
+        """The line that unpacks an optional value; None if it is too long: broken, it would look otherwise at 120."""
+        found = self.resolver.base(item)
+        ways = [self.unpack(item)]
+        if isinstance(found, Struct) and self.only_bytes(found):
+            ways.append(f"{self.name(found.name)}.unpack(unpacker)")
+        lines = [f"            {own} = {way} if {condition} else None" for way in ways]
+        return next((line for line in lines if len(line) <= WIDTH), None)
 
     def body(self, field: Field, heading: _Leaf, packing: list[str], unpacking: list[str]) -> None:
         """What follows a heading."""
@@ -539,7 +560,9 @@ class _Generator:
         assert item is not None
         packing.append(f"            if self.{own} is not None:")
         packing += self.statement("                ", "", self.pack(item, f"self.{own}"))
-        unpacking.append(f"            {own} = {self.unpack(item)} if {heading.local} else None")
+        line = self.optional(own, item, heading.local)
+        assert line is not None
+        unpacking.append(line)
 
     def runs(self, fields: list[Field]) -> Iterator[tuple[list[Field], Field | None]]:
         """The fields: those that are numbers together, and the one after them, whose heading goes with them."""
@@ -618,8 +641,8 @@ class _Generator:
         """A field on its own."""
         own = self.field_name(field.name)
         item = self.optional_item(field.type)
-        line = f"            {own} = {self.unpack(item)} if unpacker.unpack_bool() else None" if item else ""
-        if item is None or len(line) > WIDTH:
+        line = self.optional(own, item, "unpacker.unpack_bool()") if item else None
+        if item is None or line is None:
             packing += self.statement("            ", "", self.pack(field.type, f"self.{own}"))
             unpacking += self.statement("            ", f"{own} = ", self.unpack(field.type))
             return

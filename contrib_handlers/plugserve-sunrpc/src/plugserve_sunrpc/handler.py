@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from plugserve import ConfigurationError, ProtocolHandler
+from plugserve import BaseServer, ConfigurationError, ProtocolHandler
 from plugserve.faults import report
 
 from .auth import Authenticated, AuthNone, AuthSys, AuthTLS, Flavour, Squash, flavour_class
@@ -73,6 +73,8 @@ class RPCHandler(ProtocolHandler):
                 every 500 bytes of it.
             flavours: those of authentication that are taken: `none`, `sys`, `tls`, or one that a package brings.
                 Procedure 0 may be called with any that are known.
+            require_tls: whether calls that come in clear are refused, with AUTH_TOOWEAK; but for procedure 0, which is
+                how clients ask for TLS (RFC 9289, section 4.1). It takes a plugin that encrypts.
             privileged_port: with `sys`, whether callers must have a port below 1024.
             squash: with `sys`, whose numbers are replaced by the anonymous ones: `none`, `root` (0) or `all`.
             anonymous_uid: the user that others are squashed to.
@@ -90,6 +92,7 @@ class RPCHandler(ProtocolHandler):
         fragments: int = 1024
         record_timeout: float = 20.0
         flavours: tuple[str, ...] = ("none", "sys", "tls")
+        require_tls: bool = False
         privileged_port: bool = False
         squash: Squash = "root"
         anonymous_uid: int = 65534
@@ -152,6 +155,22 @@ class RPCHandler(ProtocolHandler):
     """When the record that has begun must be complete."""
     _start_tls = False
 
+    @classmethod
+    def server_activate(cls, server: BaseServer) -> None:
+        """Refuse a service that could serve nobody."""
+        options = server.options
+        if isinstance(options, cls.Options) and options.require_tls:
+            encrypts = [
+                plugin
+                for plugin in server.plugins.values()
+                if getattr(plugin, "start_tls", None) or getattr(plugin, "phase", "") == "encryption"
+            ]
+            if not server.is_stream or not encrypts:
+                what = (
+                    "a plugin that encrypts, such as tls" if server.is_stream else "tcp: there is no TLS over UDP here"
+                )
+                raise ConfigurationError(f"require-tls needs {what}", option="require_tls")
+
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         if "programs" in vars(cls):
@@ -165,6 +184,11 @@ class RPCHandler(ProtocolHandler):
         # Of a datagram there may be no connection, and asking for it would make one.
         server = vars(self).get("server")
         return server is None or bool(server.is_stream)
+
+    @property
+    def refuses_clear(self) -> bool:
+        """Whether a call that comes now is one in clear, and such are not taken."""
+        return self.options.require_tls and not (self.is_stream and self.connection.tls is not None)
 
     @property
     def connection_identity(self) -> Any:

@@ -139,6 +139,8 @@ class Service:
         message = decode_call(data)
         xid, program, version, procedure, credential, verifier, arguments = message
         call = Call(program, version, procedure, xid, credential, None, handler)
+        if procedure and handler.refuses_clear:
+            return encode_auth_error(xid, AuthStatus.AUTH_TOOWEAK)
         # AUTH_NONE is looked at here, since most NULL calls, and all of many small services, have it.
         if credential is NO_AUTH and verifier is NO_AUTH and (0 in flavours or procedure == 0):
             authenticated = _NOBODY

@@ -641,10 +641,10 @@ class Unpacker:
             unpack_item: unpacks one item, without the optional item that follows it.
         """
         items: list[T] = []
-        read = self.read
+        read, limit = self.read, self.limit
         while (word := read(4)) == _TRUE:
-            if len(items) >= self.limit:
-                self.fail(f"at most {self.limit} items expected", self.position - 4)
+            if len(items) >= limit:
+                self.fail(f"at most {limit} items expected", self.position - 4)
             items.append(unpack_item(self))
         if word != _FALSE:
             self._misjudged(word)

@@ -708,7 +708,7 @@ class diropargs3:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.dir.pack(packer)
+            packer.pack_opaque(self.dir.data, NFS3_FHSIZE)
             packer.pack_opaque(self.name)
         except PackingFailure as failure:
             packer.refuse("diropargs3", failure)
@@ -717,7 +717,7 @@ class diropargs3:
     def unpack(unpacker: Unpacker) -> diropargs3:
         """Unpack one; raises `XDRError`."""
         try:
-            dir = nfs_fh3.unpack(unpacker)
+            dir = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             name = unpacker.unpack_opaque()
             return _make_diropargs3(dir, name)
         except UnpackingFailure as failure:
@@ -736,7 +736,7 @@ class GETATTR3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.object.pack(packer)
+            packer.pack_opaque(self.object.data, NFS3_FHSIZE)
         except PackingFailure as failure:
             packer.refuse("GETATTR3args", failure)
 
@@ -744,7 +744,7 @@ class GETATTR3args:
     def unpack(unpacker: Unpacker) -> GETATTR3args:
         """Unpack one; raises `XDRError`."""
         try:
-            object = nfs_fh3.unpack(unpacker)
+            object = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             return _make_GETATTR3args(object)
         except UnpackingFailure as failure:
             unpacker.refuse("GETATTR3args", failure)
@@ -916,7 +916,7 @@ class SETATTR3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.object.pack(packer)
+            packer.pack_opaque(self.object.data, NFS3_FHSIZE)
             self.new_attributes.pack(packer)
             packer.pack_bool(self.guard is not None)
             if self.guard is not None:
@@ -928,7 +928,7 @@ class SETATTR3args:
     def unpack(unpacker: Unpacker) -> SETATTR3args:
         """Unpack one; raises `XDRError`."""
         try:
-            object = nfs_fh3.unpack(unpacker)
+            object = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             new_attributes = sattr3.unpack(unpacker)
             guard = nfstime3.unpack(unpacker) if unpacker.unpack_bool() else None
             return _make_SETATTR3args(object, new_attributes, guard)
@@ -1066,7 +1066,7 @@ class LOOKUP3resok:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.object.pack(packer)
+            packer.pack_opaque(self.object.data, NFS3_FHSIZE)
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
@@ -1080,7 +1080,7 @@ class LOOKUP3resok:
     def unpack(unpacker: Unpacker) -> LOOKUP3resok:
         """Unpack one; raises `XDRError`."""
         try:
-            object = nfs_fh3.unpack(unpacker)
+            object = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             obj_attributes = fattr3.unpack(unpacker) if unpacker.unpack_bool() else None
             dir_attributes = fattr3.unpack(unpacker) if unpacker.unpack_bool() else None
             return _make_LOOKUP3resok(object, obj_attributes, dir_attributes)
@@ -1167,7 +1167,7 @@ class ACCESS3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.object.pack(packer)
+            packer.pack_opaque(self.object.data, NFS3_FHSIZE)
             packer.pack_uint(self.access)
         except PackingFailure as failure:
             packer.refuse("ACCESS3args", failure)
@@ -1176,7 +1176,7 @@ class ACCESS3args:
     def unpack(unpacker: Unpacker) -> ACCESS3args:
         """Unpack one; raises `XDRError`."""
         try:
-            object = nfs_fh3.unpack(unpacker)
+            object = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             access = unpacker.unpack_uint()
             return _make_ACCESS3args(object, access)
         except UnpackingFailure as failure:
@@ -1292,7 +1292,7 @@ class READLINK3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.symlink.pack(packer)
+            packer.pack_opaque(self.symlink.data, NFS3_FHSIZE)
         except PackingFailure as failure:
             packer.refuse("READLINK3args", failure)
 
@@ -1300,7 +1300,7 @@ class READLINK3args:
     def unpack(unpacker: Unpacker) -> READLINK3args:
         """Unpack one; raises `XDRError`."""
         try:
-            symlink = nfs_fh3.unpack(unpacker)
+            symlink = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             return _make_READLINK3args(symlink)
         except UnpackingFailure as failure:
             unpacker.refuse("READLINK3args", failure)
@@ -1415,7 +1415,7 @@ class READ3args:
         """Pack it; raises `XDRError`."""
         try:
             write = packer.write
-            self.file.pack(packer)
+            packer.pack_opaque(self.file.data, NFS3_FHSIZE)
             write(_READ3args_1.pack(self.offset, self.count))
         except PackingFailure as failure:
             packer.refuse("READ3args", failure)
@@ -1425,7 +1425,7 @@ class READ3args:
         """Unpack one; raises `XDRError`."""
         try:
             read = unpacker.read
-            file = nfs_fh3.unpack(unpacker)
+            file = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             offset, count = _READ3args_1.unpack(read(12))
             return _make_READ3args(file, offset, count)
         except UnpackingFailure as failure:
@@ -1565,7 +1565,7 @@ class WRITE3args:
         """Pack it; raises `XDRError`."""
         try:
             write = packer.write
-            self.file.pack(packer)
+            packer.pack_opaque(self.file.data, NFS3_FHSIZE)
             if self.stable not in _members_stable_how:
                 packer.wrong("a member of stable_how", self.stable)
             write(
@@ -1585,7 +1585,7 @@ class WRITE3args:
         """Unpack one; raises `XDRError`."""
         try:
             read = unpacker.read
-            file = nfs_fh3.unpack(unpacker)
+            file = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             offset, count, stable, data_size = _WRITE3args_1.unpack(read(20))
             if stable not in _members_stable_how:
                 unpacker.not_a_member(stable_how, stable, 8)
@@ -1813,7 +1813,7 @@ class CREATE3resok:
         try:
             packer.pack_bool(self.obj is not None)
             if self.obj is not None:
-                self.obj.pack(packer)
+                packer.pack_opaque(self.obj.data, NFS3_FHSIZE)
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
@@ -1942,7 +1942,7 @@ class MKDIR3resok:
         try:
             packer.pack_bool(self.obj is not None)
             if self.obj is not None:
-                self.obj.pack(packer)
+                packer.pack_opaque(self.obj.data, NFS3_FHSIZE)
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
@@ -2100,7 +2100,7 @@ class SYMLINK3resok:
         try:
             packer.pack_bool(self.obj is not None)
             if self.obj is not None:
-                self.obj.pack(packer)
+                packer.pack_opaque(self.obj.data, NFS3_FHSIZE)
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
@@ -2307,7 +2307,7 @@ class MKNOD3resok:
         try:
             packer.pack_bool(self.obj is not None)
             if self.obj is not None:
-                self.obj.pack(packer)
+                packer.pack_opaque(self.obj.data, NFS3_FHSIZE)
             packer.pack_bool(self.obj_attributes is not None)
             if self.obj_attributes is not None:
                 self.obj_attributes.pack(packer)
@@ -2761,7 +2761,7 @@ class LINK3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.file.pack(packer)
+            packer.pack_opaque(self.file.data, NFS3_FHSIZE)
             self.link.pack(packer)
         except PackingFailure as failure:
             packer.refuse("LINK3args", failure)
@@ -2770,7 +2770,7 @@ class LINK3args:
     def unpack(unpacker: Unpacker) -> LINK3args:
         """Unpack one; raises `XDRError`."""
         try:
-            file = nfs_fh3.unpack(unpacker)
+            file = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             link = diropargs3.unpack(unpacker)
             return _make_LINK3args(file, link)
         except UnpackingFailure as failure:
@@ -2888,7 +2888,7 @@ class READDIR3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.dir.pack(packer)
+            packer.pack_opaque(self.dir.data, NFS3_FHSIZE)
             packer.pack_uhyper(self.cookie)
             packer.pack_opaque_fixed(NFS3_COOKIEVERFSIZE, self.cookieverf)
             packer.pack_uint(self.count)
@@ -2899,7 +2899,7 @@ class READDIR3args:
     def unpack(unpacker: Unpacker) -> READDIR3args:
         """Unpack one; raises `XDRError`."""
         try:
-            dir = nfs_fh3.unpack(unpacker)
+            dir = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             cookie = unpacker.unpack_uhyper()
             cookieverf = unpacker.unpack_opaque_fixed(NFS3_COOKIEVERFSIZE)
             count = unpacker.unpack_uint()
@@ -3093,7 +3093,7 @@ class READDIRPLUS3args:
         """Pack it; raises `XDRError`."""
         try:
             write = packer.write
-            self.dir.pack(packer)
+            packer.pack_opaque(self.dir.data, NFS3_FHSIZE)
             packer.pack_uhyper(self.cookie)
             packer.pack_opaque_fixed(NFS3_COOKIEVERFSIZE, self.cookieverf)
             write(_READDIRPLUS3args_1.pack(self.dircount, self.maxcount))
@@ -3105,7 +3105,7 @@ class READDIRPLUS3args:
         """Unpack one; raises `XDRError`."""
         try:
             read = unpacker.read
-            dir = nfs_fh3.unpack(unpacker)
+            dir = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             cookie = unpacker.unpack_uhyper()
             cookieverf = unpacker.unpack_opaque_fixed(NFS3_COOKIEVERFSIZE)
             dircount, maxcount = _READDIRPLUS3args_1.unpack(read(8))
@@ -3116,6 +3116,7 @@ class READDIRPLUS3args:
 
 _make_READDIRPLUS3args: Final = maker(READDIRPLUS3args)
 _entryplus3_1: Final = Struct(">QI")
+_entryplus3_2: Final = Struct(">QI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -3137,11 +3138,12 @@ class entryplus3:
             write = packer.write
             write(_entryplus3_1.pack(self.fileid, len(self.name)))
             packer.fill(self.name)
-            packer.pack_uhyper(self.cookie)
-            pack_post_op_attr(packer, self.name_attributes)
+            write(_entryplus3_2.pack(self.cookie, self.name_attributes is not None))
+            if self.name_attributes is not None:
+                self.name_attributes.pack(packer)
             packer.pack_bool(self.name_handle is not None)
             if self.name_handle is not None:
-                self.name_handle.pack(packer)
+                packer.pack_opaque(self.name_handle.data, NFS3_FHSIZE)
         except PackingFailure as failure:
             packer.refuse("entryplus3", failure)
 
@@ -3152,8 +3154,10 @@ class entryplus3:
             read = unpacker.read
             fileid, name_size = _entryplus3_1.unpack(read(12))
             name = unpacker.filled(name_size)
-            cookie = unpacker.unpack_uhyper()
-            name_attributes = unpack_post_op_attr(unpacker)
+            cookie, follows = _entryplus3_2.unpack(read(12))
+            if follows > 1:
+                unpacker.outside(0, 1, follows, 4)
+            name_attributes = fattr3.unpack(unpacker) if follows else None
             name_handle = nfs_fh3.unpack(unpacker) if unpacker.unpack_bool() else None
             return _make_entryplus3(fileid, name, cookie, name_attributes, name_handle)
         except UnpackingFailure as failure:
@@ -3301,7 +3305,7 @@ class FSSTAT3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.fsroot.pack(packer)
+            packer.pack_opaque(self.fsroot.data, NFS3_FHSIZE)
         except PackingFailure as failure:
             packer.refuse("FSSTAT3args", failure)
 
@@ -3309,7 +3313,7 @@ class FSSTAT3args:
     def unpack(unpacker: Unpacker) -> FSSTAT3args:
         """Unpack one; raises `XDRError`."""
         try:
-            fsroot = nfs_fh3.unpack(unpacker)
+            fsroot = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             return _make_FSSTAT3args(fsroot)
         except UnpackingFailure as failure:
             unpacker.refuse("FSSTAT3args", failure)
@@ -3460,7 +3464,7 @@ class FSINFO3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.fsroot.pack(packer)
+            packer.pack_opaque(self.fsroot.data, NFS3_FHSIZE)
         except PackingFailure as failure:
             packer.refuse("FSINFO3args", failure)
 
@@ -3468,7 +3472,7 @@ class FSINFO3args:
     def unpack(unpacker: Unpacker) -> FSINFO3args:
         """Unpack one; raises `XDRError`."""
         try:
-            fsroot = nfs_fh3.unpack(unpacker)
+            fsroot = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             return _make_FSINFO3args(fsroot)
         except UnpackingFailure as failure:
             unpacker.refuse("FSINFO3args", failure)
@@ -3633,7 +3637,7 @@ class PATHCONF3args:
     def pack(self, packer: Packer) -> None:
         """Pack it; raises `XDRError`."""
         try:
-            self.object.pack(packer)
+            packer.pack_opaque(self.object.data, NFS3_FHSIZE)
         except PackingFailure as failure:
             packer.refuse("PATHCONF3args", failure)
 
@@ -3641,7 +3645,7 @@ class PATHCONF3args:
     def unpack(unpacker: Unpacker) -> PATHCONF3args:
         """Unpack one; raises `XDRError`."""
         try:
-            object = nfs_fh3.unpack(unpacker)
+            object = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             return _make_PATHCONF3args(object)
         except UnpackingFailure as failure:
             unpacker.refuse("PATHCONF3args", failure)
@@ -3808,7 +3812,7 @@ class COMMIT3args:
         """Pack it; raises `XDRError`."""
         try:
             write = packer.write
-            self.file.pack(packer)
+            packer.pack_opaque(self.file.data, NFS3_FHSIZE)
             write(_COMMIT3args_1.pack(self.offset, self.count))
         except PackingFailure as failure:
             packer.refuse("COMMIT3args", failure)
@@ -3818,7 +3822,7 @@ class COMMIT3args:
         """Unpack one; raises `XDRError`."""
         try:
             read = unpacker.read
-            file = nfs_fh3.unpack(unpacker)
+            file = _make_nfs_fh3(unpacker.unpack_opaque(NFS3_FHSIZE))
             offset, count = _COMMIT3args_1.unpack(read(12))
             return _make_COMMIT3args(file, offset, count)
         except UnpackingFailure as failure:

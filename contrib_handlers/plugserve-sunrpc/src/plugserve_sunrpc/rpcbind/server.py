@@ -489,6 +489,7 @@ class RPCBindHandler(RPCHandler):
     @classmethod
     def server_activate(cls, server: BaseServer) -> None:
         """Have the listener in the table."""
+        super().server_activate(server)
         cls.common.begin(server)
 
     @classmethod
