@@ -96,6 +96,25 @@ def test_certificate_below_another_identity(context: Callable[..., Any]) -> None
     assert decided(rules, ALICE, context()) is False
 
 
+@pytest.mark.parametrize("name", ["@staff", "*", "anybody"])
+def test_names_are_no_groups(name: str, context: Callable[..., Any]) -> None:
+    """Whoever has got a certificate or a token for the name `@staff`, `*` or `anybody` is just that, and not the staff
+    or everybody."""
+    mallory = Identity(name, "tls")
+    rules = [{"allow": "@staff"}, {"deny": "*", "method": "plain"}, {"allow": "anybody", "method": "external"}]
+    assert decided(rules, mallory, context()) is False
+    named = Identity("alice", "tls", frozenset({"*", "anybody", "bob"}))
+    assert decided([{"allow": "bob, @carol"}], named, context()) is False
+
+
+def test_mapped_networks(context: Callable[..., Any]) -> None:
+    """A network of IPv4 means the same in the notation that IPv6 has for it."""
+    rules = [{"allow": "*"}, {"deny": "*", "network": "::ffff:192.0.2.0/120"}]
+    assert decided(rules, ALICE, context(client_address=("::ffff:192.0.2.7", 1, 0, 0))) is False
+    assert decided(rules, ALICE, context(client_address=("192.0.2.7", 1))) is False
+    assert decided(rules, ALICE, context(client_address=("192.0.3.7", 1))) is True
+
+
 def test_identity_to_come(context: Callable[..., Any]) -> None:
     """As long as an identity may still come, only what no identity could change is decided."""
     facts = context()
@@ -104,6 +123,42 @@ def test_identity_to_come(context: Callable[..., Any]) -> None:
     assert decided([{"allow": "alice", "network": "198.51.100.1"}], None, facts, final=False) is False
     assert decided([{"allow": "*"}, {"deny": "anybody", "days": "wed"}], None, facts, final=False) is False
     assert decided([{"allow": "alice"}], BOB, facts, final=False) is False
+
+
+@pytest.mark.parametrize(
+    "moment, allowed",
+    [
+        ("2026-11-27T21:59", False),  # a Friday
+        ("2026-11-27T22:00", True),
+        ("2026-11-28T05:59", True),
+        ("2026-11-28T06:00", False),
+        ("2026-11-28T22:00", False),
+        ("2026-11-30T05:59", False),  # the Monday: this night has begun on Sunday
+        ("2026-11-30T22:00", True),
+    ],
+)
+def test_over_midnight(moment: str, allowed: bool, context: Callable[..., Any]) -> None:
+    """Hours that go over midnight belong to the day on which they begin."""
+    rules = [Rule(allow="*", days="mon-fri", hours="22:00-06:00")]
+    policy = Policy(rules, now=lambda zone: datetime.fromisoformat(moment))
+    assert policy.decide(ALICE, context()).allowed is allowed
+
+
+@pytest.mark.parametrize(
+    "moment, allowed",
+    [
+        ("2026-03-29T00:59Z", False),  # 01:59 in Vienna; the hour from 02:00 on does not exist
+        ("2026-03-29T01:00Z", False),  # 03:00
+        ("2026-10-25T00:15Z", True),  # 02:15, in summer time
+        ("2026-10-25T01:15Z", True),  # 02:15 again
+        ("2026-10-25T02:00Z", False),
+    ],
+)
+def test_change_of_the_clock(moment: str, allowed: bool, context: Callable[..., Any]) -> None:
+    """Hours are those that the clock on the wall shows: one may be missing, and one come twice."""
+    rules = [Rule(allow="*", hours="02:00-03:00", timezone="Europe/Vienna")]
+    policy = Policy(rules, now=lambda zone: datetime.fromisoformat(moment).astimezone(zone))
+    assert policy.decide(ALICE, context()).allowed is allowed
 
 
 @pytest.mark.parametrize(
@@ -116,6 +171,10 @@ def test_identity_to_come(context: Callable[..., Any]) -> None:
         ({"allow": "@"}, "says who"),
         ({"allow": "a", "network": "10.0.0.1/8"}, "neither unix nor a network"),
         ({"allow": "a", "network": []}, "network is empty"),
+        ({"deny": "a", "method": ""}, "method is empty"),
+        ({"deny": "a", "method": ["tls", ""]}, "method is empty"),
+        ({"deny": "a", "listener": []}, "listener is empty"),
+        ({"allow": "a", "certificate": {}}, "certificate is empty"),
         ({"allow": "a", "days": "monday"}, "days such as mon"),
         ({"allow": "a", "hours": "8-18"}, "times such as 08:00-18:00"),
         ({"allow": "a", "hours": "08:00-08:00"}, "no time at all"),
@@ -217,6 +276,30 @@ def test_where_the_handler_asks() -> None:
     plugin = Auth(stores=[Named()], rules=[Rule(allow="alice"), Rule(deny="anybody", listener="closed")])
     with hosted("memory", Asking, plugins=[plugin], name="closed") as host:
         assert host.connect().rest() == b""
+
+
+def test_certificate_before_the_handler_asks() -> None:
+    """Who has a certificate of some name may still prove another one to the handler; it is that one that counts."""
+
+    class Certified:
+        phase = "encryption"
+        plugin_name = "certified"
+
+        @hookimpl
+        async def open_connection(self, connection: Any) -> None:
+            connection.identity = BOB
+
+    for rules, answer in (
+        ([Rule(allow="alice", certificate={"issuer": "Our CA"})], b"hello alice"),
+        ([Rule(allow="bob")], b"not you"),
+        ([Rule(allow="*"), Rule(deny="anybody", certificate={"issuer": "Our CA"})], b""),
+    ):
+        plugin = Auth(stores=[Named()], rules=rules)
+        with hosted("memory", Asking, plugins=[Certified(), plugin]) as host:
+            client = host.connect()
+            if answer:
+                client.send(b"alice\n")
+            assert client.rest() == answer
 
 
 def test_datagrams() -> None:

@@ -131,7 +131,11 @@ class Auth:
         """Vote by the rules; where the protocol will tell who the client is, the authenticator asks them again."""
         if not self.policy.rules:
             return None
-        return self._decide(context.identity, context).allowed
+        identity = context.identity
+        if self.mode == "handler" and isinstance(identity, Identity):
+            # Of the encryption below: who the client is for us it has not said yet.
+            identity = None
+        return self._decide(identity, context).allowed
 
     def explain(
         self,

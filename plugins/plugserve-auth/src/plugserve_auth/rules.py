@@ -54,6 +54,19 @@ class Decision(NamedTuple):
         return f"{word}: {self.why}"
 
 
+class _Who(NamedTuple):
+    """Whom a rule names. Names and groups stand apart: whoever issues certificates or tokens may give anybody the
+    name `@staff` or `*`."""
+
+    names: frozenset[str]
+    groups: frozenset[str]
+    everybody: bool
+    anybody: bool
+
+
+_NOBODY: Final = _Who(frozenset(), frozenset(), False, False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule, as it stands in a configuration: who is allowed or denied, and the conditions, all of which must hold.
@@ -64,7 +77,8 @@ class Rule:
         deny: whom it keeps out, likewise. A rule has either.
         network: addresses or networks that the client comes from, or `unix`.
         days: days of the week, such as `"mon-fri"` or `["sat", "sun"]`.
-        hours: times of the day, such as `"08:00-18:00"`; they may go over midnight.
+        hours: times of the day, such as `"08:00-18:00"`; they may go over midnight, and belong to the day on which they
+            begin.
         timezone: in which days and hours are meant, such as `"Europe/Vienna"`; that of the host if None.
         method: how the identity was proved, such as `"tls"` or `"scram-*"`.
         certificate: fields of the client's certificate and what they must be; `*` and `?` as in file names.
@@ -83,7 +97,7 @@ class Rule:
     certificate: Mapping[str, str] | None = None
     listener: Texts | None = None
     allows: bool = field(init=False, default=False, repr=False)
-    _who: tuple[str, ...] = field(init=False, default=(), repr=False)
+    _who: _Who = field(init=False, default=_NOBODY, repr=False)
     _networks: tuple[Any, ...] = field(init=False, default=(), repr=False)
     _days: frozenset[int] = field(init=False, default=frozenset(), repr=False)
     _hours: tuple[tuple[int, int], ...] = field(init=False, default=(), repr=False)
@@ -92,32 +106,33 @@ class Rule:
     def __post_init__(self) -> None:
         if (self.allow is None) == (self.deny is None):
             raise ValueError("a rule has either allow or deny")
-        who = _texts(self.allow if self.deny is None else self.deny)
-        if not who or not all(who) or "@" in who:
-            raise ValueError("a rule says who: a name, @group, * or anybody")
         known = {
             "allows": self.deny is None,
-            "_who": who,
+            "_who": _who(_texts(self.allow if self.deny is None else self.deny)),
             "_networks": tuple(_network(text) for text in _texts(self.network)),
             "_days": frozenset(day for text in _texts(self.days) for day in _parse_days(text)),
             "_hours": tuple(_parse_hours(text) for text in _texts(self.hours)),
             "_zone": _zone(self.timezone),
         }
-        for name, texts in (("network", self.network), ("days", self.days), ("hours", self.hours)):
-            if texts is not None and not _texts(texts):
+        for name in ("network", "days", "hours", "method", "listener"):
+            texts = getattr(self, name)
+            if texts is not None and not (_texts(texts) and all(_texts(texts))):
                 raise ValueError(f"{name} is empty: leave it out, or the rule means nobody")
+        if self.certificate is not None and not self.certificate:
+            raise ValueError("certificate is empty: leave it out, or say what the certificate must have")
         for name, value in known.items():
             object.__setattr__(self, name, value)
 
     def is_about(self, identity: Identity | None) -> bool:
         """Whether this identity, or somebody without one, is among those it names."""
-        if "anybody" in self._who:
+        who = self._who
+        if who.anybody:
             return True
         if identity is None:
             return False
-        if "*" in self._who and identity.method != "anonymous":
+        if who.everybody and identity.method != "anonymous":
             return True
-        return identity.name in self._who or any(f"@{group}" in self._who for group in identity.groups)
+        return identity.name in who.names or not who.groups.isdisjoint(identity.groups)
 
     def holds(self, facts: Facts, now: Callable[[ZoneInfo | None], datetime]) -> bool:
         """Whether the conditions that do not depend on the identity hold."""
@@ -125,16 +140,19 @@ class Rule:
             return False
         if self._networks and not _comes_from(facts, self._networks):
             return False
-        if self._days or self._hours:
-            moment = now(self._zone)
-            if self._days and moment.weekday() not in self._days:
-                return False
-            minute = moment.hour * 60 + moment.minute
-            if self._hours and not any(
-                start <= minute < end if start < end else minute >= start or minute < end for start, end in self._hours
-            ):
-                return False
-        return True
+        return not (self._days or self._hours) or self._is_time(now(self._zone))
+
+    def _is_time(self, moment: datetime) -> bool:
+        minute, today = moment.hour * 60 + moment.minute, moment.weekday()
+        for start, end in self._hours or ((0, 24 * 60),):
+            over_midnight = start > end
+            early = over_midnight and minute < end
+            # What goes over midnight belongs to the day on which it begins: Friday's night shift ends on Saturday.
+            day = (today - 1) % 7 if early else today
+            within = early or (minute >= start and (over_midnight or minute < end))
+            if within and (not self._days or day in self._days):
+                return True
+        return False
 
     def fits(self, identity: Identity | None, facts: Facts) -> bool:
         """Whether the conditions about how the identity was proved hold."""
@@ -152,7 +170,7 @@ class Rule:
         return True
 
     def __str__(self) -> str:
-        parts = [f"{'allow' if self.allows else 'deny'} {', '.join(self._who)}"]
+        parts = [f"{'allow' if self.allows else 'deny'} {', '.join(_texts(self.allow or self.deny))}"]
         if self.network is not None:
             parts.append(f"from {', '.join(_texts(self.network))}")
         if self.days is not None:
@@ -216,13 +234,26 @@ def _texts(value: Texts | None) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _who(texts: tuple[str, ...]) -> _Who:
+    if not texts or not all(texts) or "@" in texts:
+        raise ValueError("a rule says who: a name, @group, * or anybody")
+    groups = frozenset(text[1:] for text in texts if text.startswith("@"))
+    names = frozenset(text for text in texts if not text.startswith("@")) - {"*", "anybody"}
+    return _Who(names, groups, "*" in texts, "anybody" in texts)
+
+
 def _network(text: str) -> Any:
     if text == "unix":
         return text
     try:
-        return ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text)
     except ValueError as error:
         raise ValueError(f"network has {text!r}, which is neither unix nor a network: {error}") from None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is not None and network.prefixlen >= 96:
+        # Clients are compared by their IPv4 address, however the kernel writes it.
+        return ipaddress.ip_network((mapped, network.prefixlen - 96))
+    return network
 
 
 def _comes_from(facts: Facts, networks: tuple[Any, ...]) -> bool:
