@@ -84,6 +84,17 @@ def test_throttled(context: Callable[..., Any]) -> None:
     assert authenticator.check_password("alice", "right", context()).name == "alice"
 
 
+def test_throttled_before_anything_is_computed(context: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is banned cannot make us prepare what he sends."""
+    throttle = Throttle(ThrottleLimits(free=0, ban_after=1))
+    authenticator = Authenticator([Counting()], throttle=throttle)
+    with pytest.raises(AuthenticationFailed):
+        authenticator.check_password("alice", "x", context())
+    monkeypatch.setattr("plugserve_auth.authenticator.saslprep", lambda text: pytest.fail("it is prepared"))
+    with pytest.raises(TooManyAttempts):
+        authenticator.check_password("alice", "x", context())
+
+
 def test_bounded_hashes(context: Callable[..., Any]) -> None:
     """No more passwords are checked at once than there are places, and who waits too long is refused."""
     inside, leave = threading.Event(), threading.Event()

@@ -38,3 +38,12 @@ def test_unassigned() -> None:
     assert saslprep("\U0001f600") == "\U0001f600"
     with pytest.raises(ValueError, match=r"newer than Unicode 3\.2"):
         saslprep("\U0001f600", stored=True)
+
+
+def test_bounded() -> None:
+    """Text that is long, or becomes so, is refused before its characters are looked at."""
+    assert saslprep("x" * 1024) == "x" * 1024
+    assert len(saslprep("\ufdfa" * 56)) == 56 * 18
+    for text in ("x" * 1025, "\u00e9" * 1025, "\ufdfa" * 57):
+        with pytest.raises(ValueError, match="more than 1024"):
+            saslprep(text)

@@ -125,6 +125,7 @@ class Authenticator:
 
         Errors: `AuthenticationFailed`, after the same time for a wrong password as for a name that is not known.
         """
+        self.refuse_hasty("", context)
         try:
             name, password = saslprep(name), saslprep(password)
         except ValueError:

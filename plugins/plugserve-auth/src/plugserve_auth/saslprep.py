@@ -6,7 +6,11 @@ import stringprep
 from typing import Final
 from unicodedata import ucd_3_2_0
 
-__all__ = ["saslprep"]
+__all__ = ["TEXT_LIMIT", "saslprep"]
+
+TEXT_LIMIT: Final = 1024
+"""Characters of a name or a password, as given and as prepared: one character of three bytes may become 18, each of
+which is looked up in ten tables, so that without a limit strangers could keep us busy for a second with one line."""
 
 # RFC 4013, section 2.3.
 _PROHIBITED: Final = (
@@ -33,13 +37,17 @@ def saslprep(text: str, *, stored: bool = False) -> str:
     Returns: the prepared text, which may be empty.
     Errors: `ValueError`, which never quotes the text: it may be a password.
     """
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"it has more than {TEXT_LIMIT} characters")
     if text.isascii() and text.isprintable():
         return text
     mapped = "".join(
         " " if stringprep.in_table_c12(char) else char for char in text if not stringprep.in_table_b1(char)
     )
     prepared = ucd_3_2_0.normalize("NFKC", mapped)
-    for char in prepared:
+    if len(prepared) > TEXT_LIMIT:
+        raise ValueError(f"it has more than {TEXT_LIMIT} characters")
+    for char in set(prepared):
         if any(prohibited(char) for prohibited in _PROHIBITED):
             raise ValueError("it has a character that names and passwords may not have (RFC 4013)")
         if stored and stringprep.in_table_a1(char):

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from plugserve import Identity
 from plugserve_auth.entry_file import BadEntry, EntryFile, check_name, parse_entries
-from plugserve_auth.saslprep import saslprep
+from plugserve_auth.saslprep import TEXT_LIMIT, saslprep
 
 from .store import ScramKeys
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HASHES", "PASSWORD_LIMIT", "SCRAM_ITERATIONS", "PasswordFile", "decoy_line", "entry_line", "set_words"]
 
-PASSWORD_LIMIT: Final = 1024
+PASSWORD_LIMIT: Final = TEXT_LIMIT
 """Characters of a password; a longer one is refused before anything is computed of it."""
 
 SCRAM_ITERATIONS: Final = 65536
