@@ -16,7 +16,8 @@ from typing import Any
 
 import jwt
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerificationError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -41,18 +42,52 @@ def test_password(users: Path) -> None:
 
 
 def test_unknown_name_costs_a_hash(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For an unknown name a hash with the costs of the file's entries is computed, as for a known one."""
-    seen: list[tuple[int, int]] = []
-
-    def count(self: PasswordHasher, password: str, *, salt: Any = None) -> str:
-        seen.append((self.time_cost, self.memory_cost))
-        return ""
-
+    """For an unknown name a hash is computed, too; its costs are those of an entry, always the same for the name, so that
+    they are as frequent among unknown names as among known ones."""
+    dear = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    with edited(users) as lines:
+        lines[0] = f"!decoy key={base64.b64encode(bytes(32)).decode()}"
+        lines += [entry_line(name, "new here", hasher=dear, iterations=8192) for name in ("carol", "dave")]
     store = PasswordFile(file=users)
     store.activate()
-    monkeypatch.setattr(PasswordHasher, "hash", count)
-    store.check_password("nobody", "x")
-    assert seen == [(1, 8)]
+    kept: list[str] = []
+    verify = PasswordHasher.verify
+
+    def look(self: PasswordHasher, hash: str, password: str) -> Any:
+        kept.append(hash)
+        return verify(self, hash, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", look)
+    names = [f"nobody {number}" for number in range(100)]
+    for name in names * 2:
+        assert store.check_password(name, "correct horse") is None
+    assert kept[:100] == kept[100:]
+    assert not any(one.rsplit("$", 2)[1] in users.read_text() for one in kept)
+    costs = [extract_parameters(one).memory_cost for one in kept[:100]]
+    iterations = [store.decoy_keys(name, "sha256").iterations for name in names]
+    assert set(costs) == {8, 16}
+    assert set(iterations) == {4096, 8192}
+    assert 25 < costs.count(16) < 75
+    # An entry more: for most names nothing changes, and where the iterations do, so does the salt.
+    before = [store.decoy_keys(name, "sha256") for name in names]
+    with edited(users) as lines:
+        lines.append(entry_line("erin", "new here", hasher=dear, iterations=8192))
+    after = [store.decoy_keys(name, "sha256") for name in names]
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old.salt != new.salt]
+    assert 0 < len(changed) < 30
+    assert all(old.iterations != new.iterations for old, new in changed)
+
+
+def test_hash_that_cannot_be_computed(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory is short the store fails, which is reported; the password was not wrong."""
+
+    def verify(self: PasswordHasher, hash: str, password: str) -> bool:
+        raise VerificationError("Memory allocation error")
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
+    for name in ("alice", "nobody"):
+        with pytest.raises(VerificationError):
+            PasswordFile(file=users).check_password(name, "correct horse")
 
 
 def test_scram_keys(users: Path) -> None:
@@ -126,7 +161,14 @@ def test_others_rights(users: Path, mode: int) -> None:
         ("alice hunter2", "line 1: a word that is neither"),
         ("alice argon2=$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA", "no hash of argon2id"),
         ("alice argon2=$argon2id$x", "damaged"),
-        ("alice scram-sha-256=1,a,b,c", "damaged"),
+        ("alice argon2=$argon2id$v=19$m=8,t=1,p=1$$", "damaged"),
+        ("alice argon2=$argon2id$v=19$m=8,t=1,p=1$!!!!!!!!!!!!$????????????????", "damaged"),
+        ("alice argon2=$argon2id$v=19$m=8,t=0,p=1$c2FsdHNhbHQ$aGFzaGFzaGFzaA", "damaged"),
+        ("alice argon2=$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$aGFzaGFzaGFzaGFzaA", "costs too much"),
+        ("alice scram-sha-256=x,a,b,c", "damaged"),
+        ("alice scram-sha-256=1,a,b,c", "less than 4096"),
+        ("alice scram-sha-256=999999999,a,b,c", "more than 10000000"),
+        ("!decoy key=", "less than 16 bytes"),
         ("alice groups=a\nalice groups=b", "line 2: alice stands there twice"),
         ("@staff groups=a", "begins with none of"),
     ],

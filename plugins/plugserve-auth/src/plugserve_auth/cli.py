@@ -142,7 +142,7 @@ def list_(file: Path) -> None:
     """List the entries of the password file FILE."""
     PasswordFile(file=file).activate()
     for entry in _entries(file.read_text("utf-8-sig"), _PASSWORD_KEYS):
-        if not entry.name.startswith("!decoy"):
+        if entry.name != "!decoy":
             click.echo(f"{entry.name}{_in_groups(entry.listed('groups'))}{_disabled(entry)}")
 
 

@@ -16,20 +16,21 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from plugserve import Identity
-from plugserve_auth.entry_file import BadEntry, EntryFile, check_name, parse_entries
+from plugserve_auth.entry_file import BadEntry, Entry, EntryFile, check_name, parse_entries
 from plugserve_auth.saslprep import TEXT_LIMIT, saslprep
 
 from .store import ScramKeys
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
+
+_T = TypeVar("_T")
 
 __all__ = ["HASHES", "PASSWORD_LIMIT", "SCRAM_ITERATIONS", "PasswordFile", "decoy_line", "entry_line", "set_words"]
 
@@ -44,11 +45,12 @@ HASHES: Final[Mapping[str, str]] = {"sha1": "scram-sha-1", "sha256": "scram-sha-
 
 _DECOY: Final = "!decoy"
 
-
-class _Hasher(Protocol):
-    def hash(self, password: str) -> str: ...
-
-    def verify(self, hash: str, password: str) -> bool: ...  # noqa: A002  # argon2-cffi calls it so
+_MOST_ITERATIONS: Final = 10_000_000
+_MOST_MEMORY: Final = 4 * 1024 * 1024
+_MOST_TIME: Final = 100
+_MOST_LANES: Final = 64
+"""The most that an entry may ask for: of PBKDF2, and of argon2id KiB, passes and threads. More is a slip of the hand,
+which would take the server down at the first login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,15 @@ class _Account:
 class _Content:
     accounts: Mapping[str, _Account]
     decoy_key: bytes = field(repr=False)
-    iterations: int
-    hasher: _Hasher = field(repr=False)
+    hashes: Sequence[str] = field(repr=False)
+    iterations: Mapping[str, Sequence[int]] = field(repr=False)
+
+    def stands_for(self, name: str, what: Sequence[_T]) -> _T:
+        """What a name that is not known, or has none of its own, is given: that of an entry, which one depends on the
+        name. So costs are as frequent among the unknown names as among the known ones. With one entry more or less,
+        hardly any name is given that of another one."""
+        digest = hmac.digest(self.decoy_key, f"costs {name}".encode(), "sha256")
+        return what[int.from_bytes(digest[:8]) * len(what) >> 64]
 
 
 class PasswordFile:
@@ -83,21 +92,23 @@ class PasswordFile:
         self._file.load()
 
     def check_password(self, name: str, password: str) -> Identity | None:
-        """Who this is. It computes one argon2id hash, whatever the name: some 50 ms and 64 MiB."""
-        from argon2.exceptions import Argon2Error, InvalidHashError
+        """Who this is. It computes one argon2id hash, whatever the name: some 50 ms and 64 MiB.
+
+        Errors: `argon2.exceptions.Argon2Error` if it cannot be computed, as where memory is short.
+        """
+        from argon2 import PasswordHasher
+        from argon2.exceptions import VerifyMismatchError
 
         content = self._file.current()
         account = content.accounts.get(name)
         if len(password) > PASSWORD_LIMIT:
             return None
-        if account is None or account.argon2 is None:
-            content.hasher.hash(password)
-            return None
+        kept = account.argon2 if account is not None else None
         try:
-            content.hasher.verify(account.argon2, password)
-        except (Argon2Error, InvalidHashError):
+            PasswordHasher().verify(content.stands_for(name, content.hashes) if kept is None else kept, password)
+        except VerifyMismatchError:
             return None
-        return None if account.disabled else account.identity
+        return None if account is None or kept is None or account.disabled else account.identity
 
     def scram_keys(self, name: str, hash_name: str) -> ScramKeys | None:
         """The keys of a name; None for one without."""
@@ -107,9 +118,11 @@ class PasswordFile:
     def decoy_keys(self, name: str, hash_name: str) -> ScramKeys:
         """Keys that no password fits, the same at each call while the file's decoy line is."""
         content = self._file.current()
-        salt = hmac.digest(content.decoy_key, f"{hash_name} {name}".encode(), "sha256")[:16]
+        iterations = content.stands_for(name, content.iterations[hash_name])
+        # With other iterations comes another salt, as if the password had been changed.
+        salt = hmac.digest(content.decoy_key, f"{hash_name} {iterations} {name}".encode(), "sha256")[:16]
         size = hashlib.new(hash_name).digest_size
-        return ScramKeys(salt, content.iterations, os.urandom(size), os.urandom(size), None)
+        return ScramKeys(salt, iterations, os.urandom(size), os.urandom(size), None)
 
     def groups_of(self, name: str) -> frozenset[str]:
         """The groups of a name; none for one that is not there."""
@@ -120,47 +133,31 @@ class PasswordFile:
         return f"PasswordFile(file={str(self._file.path)!r})"
 
     def _parse(self, text: str) -> _Content:
-        from argon2 import PasswordHasher, extract_parameters
-        from argon2.exceptions import InvalidHashError
-
         accounts: dict[str, _Account] = {}
         decoy_key = self._own_key
-        costs: Counter[str] = Counter()
-        sample: dict[str, str] = {}
-        iterations: Counter[int] = Counter()
         for entry in parse_entries(text, keys=("argon2", "groups", "key", *HASHES.values()), words=("disabled",)):
             try:
                 if entry.name == _DECOY:
                     decoy_key = _unpacked(entry.values.get("key", ""))
-                    continue
-                if entry.name in accounts:
+                    if len(decoy_key) < 16:
+                        raise BadEntry("key= has less than 16 bytes: remove the line, plugserve-auth add makes it anew")
+                elif entry.name in accounts:
                     raise BadEntry(f"{entry.name} stands there twice")
-                kept = entry.values.get("argon2")
-                if kept is not None:
-                    try:
-                        if not kept.startswith("$argon2id$"):
-                            raise BadEntry("argon2= is no hash of argon2id: set the password anew")
-                        extract_parameters(kept)
-                    except InvalidHashError:
-                        raise BadEntry("argon2= is damaged: set the password anew") from None
-                    costs[kept.rsplit("$", 2)[0]] += 1
-                    sample[kept.rsplit("$", 2)[0]] = kept
-                identity = Identity(entry.name, "password", entry.listed("groups"))
-                disabled = "disabled" in entry.words
-                scram = {
-                    hash_name: _scram(entry.values[key], hash_name, None if disabled else identity)
-                    for hash_name, key in HASHES.items()
-                    if key in entry.values
-                }
-                iterations.update(keys.iterations for keys in scram.values())
-                accounts[entry.name] = _Account(identity, disabled, kept, scram)
+                else:
+                    accounts[entry.name] = _account(entry)
             except BadEntry as error:
                 raise BadEntry(f"line {entry.line}: {error}") from None
-        # What most entries have is what the time for an unknown name, and what is said of it, has to look like.
-        usual = costs.most_common(1)
-        hasher = PasswordHasher.from_parameters(extract_parameters(sample[usual[0][0]])) if usual else PasswordHasher()
-        often = iterations.most_common(1)
-        return _Content(accounts, decoy_key, often[0][0] if often else SCRAM_ITERATIONS, hasher)
+        stand_ins: dict[str, str] = {}
+        costs = sorted(_costs(account.argon2) for account in accounts.values() if account.argon2 is not None)
+        hashes = [stand_ins.setdefault(each, _hash_of_nothing(each)) for each in costs or [_usual_costs()]]
+        iterations = {
+            hash_name: sorted(
+                account.scram[hash_name].iterations for account in accounts.values() if hash_name in account.scram
+            )
+            or [SCRAM_ITERATIONS]
+            for hash_name in HASHES
+        }
+        return _Content(accounts, decoy_key, hashes, iterations)
 
 
 def set_words(name: str, password: str, *, hasher: PasswordHasher | None = None, iterations: int) -> list[str]:
@@ -235,11 +232,63 @@ def decoy_line() -> str:
     return f"{_DECOY} key={_packed(os.urandom(32))}"
 
 
+def _account(entry: Entry) -> _Account:
+    kept = entry.values.get("argon2")
+    if kept is not None:
+        _check_argon2(kept)
+    identity = Identity(entry.name, "password", entry.listed("groups"))
+    disabled = "disabled" in entry.words
+    scram = {
+        hash_name: _scram(entry.values[key], hash_name, None if disabled else identity)
+        for hash_name, key in HASHES.items()
+        if key in entry.values
+    }
+    return _Account(identity, disabled, kept, scram)
+
+
+def _check_argon2(kept: str) -> None:
+    from argon2 import extract_parameters
+    from argon2.exceptions import InvalidHashError
+
+    if not kept.startswith("$argon2id$"):
+        raise BadEntry("argon2= is no hash of argon2id: set the password anew")
+    try:
+        costs = extract_parameters(kept)
+        salt, digest = (_unpacked(part + "=" * (-len(part) % 4)) for part in kept.split("$")[-2:])
+    except (InvalidHashError, BadEntry):
+        raise BadEntry("argon2= is damaged: set the password anew") from None
+    if len(salt) < 8 or len(digest) < 12 or min(costs.time_cost, costs.parallelism, costs.memory_cost // 8) < 1:
+        raise BadEntry("argon2= is damaged: set the password anew")
+    if costs.memory_cost > _MOST_MEMORY or costs.time_cost > _MOST_TIME or costs.parallelism > _MOST_LANES:
+        raise BadEntry(
+            f"argon2= costs too much: {_MOST_MEMORY} KiB, {_MOST_TIME} passes and {_MOST_LANES} threads at the most"
+        )
+
+
+def _costs(kept: str) -> str:
+    return kept.rsplit("$", 2)[0]
+
+
+def _usual_costs() -> str:
+    from argon2 import PasswordHasher
+
+    usual = PasswordHasher()
+    return f"$argon2id$v=19$m={usual.memory_cost},t={usual.time_cost},p={usual.parallelism}"
+
+
+def _hash_of_nothing(costs: str) -> str:
+    """A hash of these costs that no password fits."""
+    salt, digest = (_packed(os.urandom(size)).rstrip("=") for size in (16, 32))
+    return f"{costs}${salt}${digest}"
+
+
 def _scram(text: str, hash_name: str, identity: Identity | None) -> ScramKeys:
     parts = text.split(",")
     size = hashlib.new(hash_name).digest_size
-    if len(parts) != 4 or not (parts[0].isascii() and parts[0].isdigit()) or int(parts[0]) < 4096:
+    if len(parts) != 4 or not (parts[0].isascii() and parts[0].isdigit()) or len(parts[0]) > 9:
         raise BadEntry(f"{HASHES[hash_name]}= is damaged: set the password anew")
+    if not 4096 <= int(parts[0]) <= _MOST_ITERATIONS:
+        raise BadEntry(f"{HASHES[hash_name]}= has less than 4096 or more than {_MOST_ITERATIONS} iterations")
     salt, stored, server = (_unpacked(part) for part in parts[1:])
     if not salt or len(stored) != size or len(server) != size:
         raise BadEntry(f"{HASHES[hash_name]}= is damaged: set the password anew")
