@@ -42,8 +42,8 @@ def test_password(users: Path) -> None:
 
 
 def test_unknown_name_costs_a_hash(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For an unknown name a hash is computed, too; its costs are those of an entry, always the same for the name, so that
-    they are as frequent among unknown names as among known ones."""
+    """For an unknown name a hash is computed, too; its costs are those of an entry, always the same for the name, as
+    frequent among unknown names as among known ones."""
     dear = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     with edited(users) as lines:
         lines[0] = f"!decoy key={base64.b64encode(bytes(32)).decode()}"

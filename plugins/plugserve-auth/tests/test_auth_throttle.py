@@ -104,6 +104,50 @@ def test_forgotten(clock: Clock) -> None:
     assert throttle.wait("alice", HOME) == 100
 
 
+def test_few_failures_do_not_add_up(clock: Clock) -> None:
+    """In a network with many people somebody mistypes all day long; as long as that is seldom, nobody has to wait."""
+    throttle = made(clock)
+    for _ in range(100):
+        clock.now += 10
+        assert throttle.failed("", HOME) is False
+        assert throttle.wait("", HOME) == 0
+    # Whoever tries again as soon as he may gets no more than without that.
+    waits = []
+    for _ in range(6):
+        throttle.failed("", AWAY)
+        waits.append(round(throttle.wait("", AWAY)))
+        clock.now += waits[-1] + 0.01
+    assert waits == [0, 0, 1, 2, 4, 100]
+
+
+def test_forgotten_with_a_ban(clock: Clock) -> None:
+    """Who has been banned begins anew."""
+    throttle = made(clock)
+    for _ in range(2):
+        for _ in range(6):
+            assert throttle.wait("", HOME) <= 8
+            throttle.failed("", HOME)
+        assert throttle.wait("", HOME) == 100
+        clock.now += 100
+        assert throttle.wait("", HOME) == 0
+
+
+def test_bans_are_not_pushed_out(clock: Clock) -> None:
+    """Failures for other names, from anywhere, end no ban, and logins from anywhere make nobody else a stranger."""
+    throttle = made(clock, size=10)
+    throttle.succeeded("bob", HOME)
+    for number in range(6):
+        throttle.failed("alice", ("ipv4", number + 100))
+    for number in range(1000):
+        throttle.failed(f"name {number}", ("ipv6", number))
+        throttle.succeeded("mallory", ("ipv6", number))
+    assert throttle.wait("alice", AWAY) == 100
+    for number in range(6):
+        throttle.failed("bob", ("ipv4", number + 200))
+    assert throttle.wait("bob", AWAY) == 100
+    assert throttle.wait("bob", HOME) == 0
+
+
 def test_told_of_a_ban_once(clock: Clock) -> None:
     """The failure that bans a network says so, and no other."""
     throttle = made(clock)
@@ -117,7 +161,10 @@ def test_bounded(clock: Clock) -> None:
         throttle.failed(f"name {number}", ("ipv4", number))
     for number in range(1000):
         throttle.succeeded(f"name {number}", HOME)
-    assert throttle.size == 200
+    assert throttle.size == 300
+    for number in range(1000):
+        throttle.succeeded("name 999", ("ipv4", number))
+    assert throttle.size == 315
     for _ in range(3):
         throttle.failed("alice", HOME)
     assert throttle.wait("alice", HOME) == 1

@@ -14,6 +14,9 @@ otherwise guess the others' passwords between two logins of his own, and each lo
 it new attempts.
 
 Whether a name exists plays no part.
+
+A failure is forgotten after some time in which nobody had to wait for it, one after the other: in a house with hundreds
+of people behind one address somebody is always mistyping, and they must not add up to a ban.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +36,9 @@ __all__ = ["Throttle", "ThrottleLimits", "network_of"]
 
 _REMEMBERED: Final = 90 * 86400.0
 """Seconds for which a network counts as one where a name has logged in."""
+
+_PLACES: Final = 16
+"""Networks that are remembered for a name: more than anybody has devices and houses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +51,10 @@ class ThrottleLimits:
         longest_delay: the most of that.
         ban_after: failures after which nothing is looked at for `ban` seconds.
         ban: seconds.
-        forget: seconds without a failure after which all before are forgotten.
-        size: keys that are kept; the one whose last failure is longest ago makes room.
+        forget: seconds in which as many failures as ban are forgotten, one after the other; those in which an attempt
+            would have to wait do not count. What has led to a ban is forgotten at its end.
+        size: how many networks, names, and both together, are kept, of those banned and of the others each; the one
+            whose last failure is longest ago makes room. As many names are kept that have logged in.
     """
 
     free: int = 3
@@ -68,12 +76,57 @@ class ThrottleLimits:
 
 
 class _Failures:
-    __slots__ = ("count", "last", "until")
+    __slots__ = ("last", "level", "until")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.level = 0.0
+        """How many there are, less what is forgotten of them up to `last`."""
         self.last = 0.0
         self.until = 0.0
+
+
+class _Table:
+    """The failures of one kind of key. Those that are banned stand apart: else failures for so many keys of no matter
+    what, which cost nothing, would end a ban."""
+
+    def __init__(self, limits: ThrottleLimits) -> None:
+        self._limits = limits
+        self._counted: OrderedDict[Hashable, _Failures] = OrderedDict()
+        self._banned: OrderedDict[Hashable, _Failures] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._counted) + len(self._banned)
+
+    def wait(self, key: Hashable, now: float) -> float:
+        entry = self._banned.get(key) or self._counted.get(key)
+        return 0.0 if entry is None else entry.until - now
+
+    def failed(self, key: Hashable, now: float) -> bool:
+        """Count. Returns whether that has banned it."""
+        limits = self._limits
+        entry = self._banned.pop(key, None) or self._counted.pop(key, None) or _Failures()
+        before = math.ceil(self._left(entry, now))
+        entry.level = self._left(entry, now) + 1
+        entry.last = now
+        count = math.ceil(entry.level)
+        banned = count >= limits.ban_after
+        if banned:
+            entry.until = now + limits.ban
+        elif count > limits.free:
+            entry.until = now + min(limits.delay * 2.0 ** min(count - limits.free - 1, 64), limits.longest_delay)
+        table = self._banned if banned else self._counted
+        table[key] = entry
+        if len(table) > limits.size:
+            table.popitem(last=False)
+        return banned and before < limits.ban_after
+
+    def _left(self, entry: _Failures, now: float) -> float:
+        if now < entry.until:
+            return entry.level
+        if math.ceil(entry.level) >= self._limits.ban_after or not self._limits.forget:
+            return 0.0
+        forgotten = (now - max(entry.last, entry.until)) * self._limits.ban_after / self._limits.forget
+        return max(0.0, entry.level - forgotten)
 
 
 class Throttle:
@@ -88,8 +141,8 @@ class Throttle:
         self.limits = limits or ThrottleLimits()
         self._clock = clock
         self._lock = threading.Lock()
-        self._failures: OrderedDict[Hashable, _Failures] = OrderedDict()
-        self._known: OrderedDict[tuple[str, Hashable], float] = OrderedDict()
+        self._networks, self._names, self._pairs = (_Table(self.limits) for _ in range(3))
+        self._known: OrderedDict[str, OrderedDict[Hashable, float]] = OrderedDict()
 
     def wait(self, name: str, network: Hashable) -> float:
         """Seconds until an attempt is looked at; 0: now.
@@ -100,58 +153,45 @@ class Throttle:
         """
         with self._lock:
             now = self._clock()
-            longest = 0.0
-            for key in self._keys(name, network, now):
-                entry = self._failures.get(key)
-                if entry is not None:
-                    longest = max(longest, entry.until - now)
-            return longest
+            return max(0.0, *(table.wait(key, now) for table, key in self._keys(name, network, now)))
 
     def failed(self, name: str, network: Hashable) -> bool:
         """Count a failure. Returns whether it has banned the network."""
         with self._lock:
             now = self._clock()
-            banned = False
-            for key in self._keys(name, network, now):
-                entry = self._failures.setdefault(key, _Failures())
-                if now - entry.last > self.limits.forget and now >= entry.until:
-                    entry.count = 0
-                entry.count += 1
-                entry.last = now
-                over = entry.count - self.limits.free
-                if entry.count >= self.limits.ban_after:
-                    entry.until = now + self.limits.ban
-                    banned = banned or (entry.count == self.limits.ban_after and key == ("network", network))
-                elif over > 0:
-                    entry.until = now + min(self.limits.delay * 2.0 ** min(over - 1, 64), self.limits.longest_delay)
-                self._failures.move_to_end(key)
-            while len(self._failures) > self.limits.size:
-                self._failures.popitem(last=False)
-            return banned
+            banned = [table for table, key in self._keys(name, network, now) if table.failed(key, now)]
+            return self._networks in banned
 
     def succeeded(self, name: str, network: Hashable) -> None:
         """Remember where a name has logged in."""
         if not name:
             return
         with self._lock:
-            self._known[name, network] = self._clock()
-            self._known.move_to_end((name, network))
-            while len(self._known) > self.limits.size:
+            # Each name has its own few: nobody can push out those of others by logging in from many networks.
+            places = self._known.setdefault(name, OrderedDict())
+            self._known.move_to_end(name)
+            places[network] = self._clock()
+            places.move_to_end(network)
+            if len(places) > _PLACES:
+                places.popitem(last=False)
+            if len(self._known) > self.limits.size:
                 self._known.popitem(last=False)
 
-    def _keys(self, name: str, network: Hashable, now: float) -> tuple[Hashable, ...]:
-        own = ("network", network)
-        if not name:
-            return (own,)
-        known = self._known.get((name, network))
-        if known is not None and now - known <= _REMEMBERED:
-            return own, ("both", name, network)
-        return own, ("name", name)
+    def _keys(self, name: str, network: Hashable, now: float) -> Iterator[tuple[_Table, Hashable]]:
+        yield self._networks, network
+        if name:
+            places = self._known.get(name)
+            known = None if places is None else places.get(network)
+            if known is not None and now - known <= _REMEMBERED:
+                yield self._pairs, (name, network)
+            else:
+                yield self._names, name
 
     @property
     def size(self) -> int:
         """How many keys are kept."""
-        return len(self._failures) + len(self._known)
+        tables = (self._networks, self._names, self._pairs)
+        return sum(map(len, tables)) + sum(map(len, self._known.values()))
 
 
 def network_of(context: Any) -> Hashable:
