@@ -195,12 +195,13 @@ def test_unknown_peer() -> None:
         assert "request_rejected" in recorder.hooks
 
 
-def test_throttled() -> None:
-    """After too many failures a client is told how long to stay away."""
+@pytest.mark.parametrize("engine", ENGINES)
+def test_throttled(engine: str) -> None:
+    """After too many failures a client is told how long to stay away, on every engine: those of children count, too."""
     from plugserve_auth import ThrottleLimits
 
-    limits = ThrottleLimits(free=0, ban_after=1, ban=3600)
-    with hosted("memory", Echo, plugins=[auth(throttle=limits)]) as host:
+    limits = ThrottleLimits(free=0, ban_after=1, ban=3599.2)
+    with hosted(engine, Echo, plugins=[auth(throttle=limits)]) as host:
         for sent, answer in (
             (plain(password="x"), b"NO authentication failed\r\n"),
             (plain(), b"NO too many attempts, come again in 3600 seconds\r\n"),

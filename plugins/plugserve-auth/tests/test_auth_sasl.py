@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugserve import Identity
+from plugserve import Identity, ProtocolError
 from plugserve_auth import (
     AuthenticationFailed,
     Authenticator,
@@ -203,7 +203,10 @@ def test_downgrade(users: Path, context: Callable[..., Any]) -> None:
     authenticator = made(PasswordFile(file=users))
     with pytest.raises(AuthenticationFailed):
         begin(authenticator, "SCRAM-SHA-256", context(tls=Binding())).step(b"y,,n=alice,r=abc")
-    assert begin(authenticator, "SCRAM-SHA-256", context()).step(b"y,,n=alice,r=abc")
+    others = made(PasswordFile(file=users), mechanisms=["SCRAM-SHA-512-PLUS", "SCRAM-SHA-256"])
+    with pytest.raises(AuthenticationFailed):
+        begin(others, "SCRAM-SHA-256", context(tls=Binding())).step(b"y,,n=alice,r=abc")
+    assert isinstance(begin(authenticator, "SCRAM-SHA-256", context()).step(b"y,,n=alice,r=abc"), Challenge)
     with pytest.raises(AuthenticationFailed):
         begin(authenticator, "SCRAM-SHA-256", context(tls=Binding())).step(b"p=tls-server-end-point,,n=alice,r=abc")
 
@@ -361,6 +364,25 @@ def test_missing_response(users: Path, context: Callable[..., Any]) -> None:
     exchange.step(None)
     with pytest.raises(AuthenticationFailed):
         exchange.step(None)
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        b"r=abc,s=c2FsdA==,i=4096",
+        b"r=xyz123,s=c2FsdA==,i=4096",
+        b"r=abc123,s=c2FsdA==,i=1",
+        b"r=abc123,s=c2FsdA==,i=99999999",
+        b"r=abc123,s=,i=4096",
+        b"m=x,r=abc123,s=c2FsdA==,i=4096",
+        b"r=abc123,i=4096",
+    ],
+)
+def test_client_and_false_server(challenge: bytes) -> None:
+    """The client gives no proof for a nonce that is not its own, for no salt, for iterations that make guessing cheap or
+    keep it busy, and for what it does not understand."""
+    with pytest.raises(ProtocolError):
+        ScramClient("SCRAM-SHA-256", "alice", "x", nonce="abc").respond(challenge)
 
 
 def test_client_mechanisms() -> None:

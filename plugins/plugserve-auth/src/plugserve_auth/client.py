@@ -24,6 +24,9 @@ from .saslprep import saslprep
 __all__ = ["ClientExchange", "External", "Plain", "Scram", "Stream", "authenticate", "make_exchange"]
 
 _LINE: Final = 16384
+_LEAST_ITERATIONS: Final = 4096
+"""RFC 5802, section 5.1: with less, whoever answers in the server's place could guess the password from our proof."""
+
 _MOST_ITERATIONS: Final = 10_000_000
 """A server that asks for more wants to keep us busy."""
 
@@ -124,8 +127,12 @@ class Scram:
             nonce, salt, iterations = parts["r"], base64.b64decode(parts["s"], validate=True), int(parts["i"])
         except (ValueError, KeyError):
             raise ProtocolError("the server's first message of SCRAM is malformed") from None
-        if not nonce.startswith(self._nonce) or nonce == self._nonce or not 1 <= iterations <= _MOST_ITERATIONS:
+        if "m" in parts or not nonce.startswith(self._nonce) or nonce == self._nonce or not salt:
             raise ProtocolError("the server's first message of SCRAM cannot be meant so")
+        if not _LEAST_ITERATIONS <= iterations <= _MOST_ITERATIONS:
+            raise ProtocolError(
+                f"the server asks for {iterations} iterations: {_LEAST_ITERATIONS} to {_MOST_ITERATIONS} are in order"
+            )
         bound = base64.b64encode(self._header.encode() + self._binding).decode()
         unsigned = f"c={bound},r={nonce}"
         message = f"{self._bare},{text},{unsigned}".encode()

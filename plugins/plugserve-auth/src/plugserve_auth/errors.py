@@ -28,7 +28,7 @@ class TooManyAttempts(AuthenticationFailed):
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("too many attempts")
-        self.retry_after = retry_after
+        self.retry_after: float = retry_after
 
 
 class NotAuthorized(AuthenticationFailed):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from typing import TYPE_CHECKING, Final
 
 from plugserve import Connection, Context, Identity
@@ -73,7 +74,7 @@ async def run_preamble(connection: Connection, context: Context, authenticator: 
             data = await _unpacked(connection, answer)
         raise AuthenticationFailed
     except TooManyAttempts as error:
-        return await _end(connection, f"too many attempts, come again in {error.retry_after:.0f} seconds")
+        return await _end(connection, f"{error}, come again in {math.ceil(error.retry_after)} seconds")
     except AuthenticationFailed as error:
         return await _end(connection, str(error))
 

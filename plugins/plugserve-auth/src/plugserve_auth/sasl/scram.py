@@ -113,8 +113,9 @@ class Scram(Mechanism):
         flag = outer["flag"][0]
         if (flag == "p") != self.binds or (self.binds and outer["kind"] != BINDING):
             raise AuthenticationFailed
-        if flag == "y" and f"{self.name}-PLUS" in self.offered_names:
-            # RFC 5802, section 6: somebody in between has taken -PLUS out of our offer.
+        if flag == "y" and any(name.startswith("SCRAM-") and name.endswith("-PLUS") for name in self.offered_names):
+            # RFC 5802, section 6: the client saw no -PLUS of any hash, so somebody in between has taken it out of our
+            # offer.
             raise AuthenticationFailed
         return _First(outer["gs2"], outer["bare"], flag, outer["kind"], wanted, name, inner["nonce"])
 
