@@ -18,6 +18,7 @@ import jwt
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerificationError
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -232,6 +233,16 @@ def test_tokens(tokens: Path) -> None:
     assert "token-one" not in tokens.read_text()
 
 
+@pytest.mark.parametrize("given", ["2027-01-31 12:00:00", "2027-01-31T12:00Z", "2027-01-31", "20270131T130000+0100"])
+def test_expiry_is_one_word(tokens: Path, given: str) -> None:
+    """However the end of a token is given, its line is one that can be read again."""
+    tokens.write_text(token_line("backup", "token-one", expires=given))
+    store = TokenFile(file=tokens, clock=lambda: 1801396799.0 if len(given) > 10 else 1801353599.0)
+    assert store.check_token("token-one") is not None
+    store = TokenFile(file=tokens, clock=lambda: 1801396800.0)
+    assert store.check_token("token-one") is None
+
+
 def test_bad_tokens(tokens: Path) -> None:
     """A token's line without its hash, or with a date that is none, refuses to start."""
     for line in ("name sha256=abc", "name", f"name sha256={'0' * 64} expires=soon"):
@@ -349,6 +360,37 @@ def test_secret_of_an_hmac(tmp_path: Path) -> None:
     path.chmod(0o600)
     with pytest.raises(ConfigurationError, match="has 5 bytes, and 32"):
         signed(path, algorithms=["HS256"]).activate()
+
+
+def test_headers_that_must_be_understood(pem: Path) -> None:
+    """A token whose header says that something more has to be understood, or is only brackets, proves nothing."""
+    store = signed(pem)
+    token = jwt.encode(claims(), SIGNER, algorithm="EdDSA", headers={"crit": ["exp"], "exp": 1})
+    assert store.check_token(token) is None
+    deep = base64.urlsafe_b64encode(b"[" * 5900).rstrip(b"=").decode()
+    assert store.check_token(f"{deep}.e30.AAAA") is None
+    assert store.check_token(jwt.encode(claims(sub="x" * 256), SIGNER, algorithm="EdDSA")) is None
+
+
+def test_short_keys(tmp_path: Path) -> None:
+    """An RSA key that can be broken refuses to start, in PEM and in a key set."""
+    key = rsa.generate_private_key(65537, 1024).public_key()
+    pem, key_set = tmp_path / "key.pem", tmp_path / "keys.json"
+    pem.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    key_set.write_text(json.dumps({"keys": [json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key))]}))
+    for path in (pem, key_set):
+        with pytest.raises(ConfigurationError, match="has 1024 bits, and 2048"):
+            signed(path, algorithms=["RS256"]).activate()
+
+
+def test_keys_that_others_can_change(pem: Path) -> None:
+    """A public key may be read by everybody, and changed by its owner only: others could sign what they like."""
+    pem.chmod(0o644)
+    signed(pem).activate()
+    for mode in (0o664, 0o646):
+        pem.chmod(mode)
+        with pytest.raises(ConfigurationError, match="chmod go-w"):
+            signed(pem).activate()
 
 
 def test_signed_tokens_configured_wrongly(tmp_path: Path, pem: Path) -> None:

@@ -107,7 +107,7 @@ class EntryFile(Generic[T]):
     Parameters:
         path: where it is; a relative one counts from the working directory of now.
         parse: makes of its text what is kept; raises `BadEntry`.
-        private: whether others than its owner and group must not read it.
+        private: whether others than its owner and group must not read it; change it may nobody but its owner.
         remedy: what to do if it is not there.
     """
 
@@ -160,10 +160,14 @@ class EntryFile(Generic[T]):
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise ConfigurationError(f"{name} is not a regular file: give the path of one")
-                if self._private and status.st_mode & 0o027:
+                mode = stat.S_IMODE(status.st_mode)
+                if self._private and mode & 0o027:
                     raise ConfigurationError(
-                        f"{name} has the mode {stat.S_IMODE(status.st_mode):04o}, so that others can read or change "
-                        f"it: chmod 0600 it"
+                        f"{name} has the mode {mode:04o}, so that others can read or change it: chmod 0600 it"
+                    )
+                if mode & 0o022:
+                    raise ConfigurationError(
+                        f"{name} has the mode {mode:04o}, so that others can change it: chmod go-w it"
                     )
                 if status.st_size > MAX_BYTES:
                     raise ConfigurationError(f"{name} has more than {MAX_BYTES} bytes: check the path")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from plugserve import Identity
 from plugserve.errors import ConfigurationError
-from plugserve_auth.entry_file import BadEntry, EntryFile
+from plugserve_auth.entry_file import NAME_LIMIT, BadEntry, EntryFile
 
 from .tokens import TOKEN_LIMIT
 
@@ -25,6 +25,9 @@ __all__ = ["SignedTokens"]
 
 _SHORTEST: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Bytes of a secret: as many as its hash has (RFC 7518, section 3.2)."""
+
+_SHORTEST_RSA: Final = 2048
+"""Bits of an RSA key."""
 
 _KEY_TYPES: Final = {
     **dict.fromkeys(_SHORTEST, "oct"),
@@ -115,9 +118,13 @@ class SignedTokens:
             return None
         options: Options = {"require": ["exp", "iss", "aud", self._name_claim]}
         try:
-            identifier = jwt.get_unverified_header(token).get("kid")
-        except jwt.PyJWTError:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, RecursionError):
             return None
+        if "crit" in header:
+            # RFC 7515, section 4.1.11: it says what has to be understood, and none of that is understood here.
+            return None
+        identifier = header.get("kid")
         keys = self._file.current()
         if identifier is not None and any(key.identifier is not None for key in keys):
             keys = tuple(key for key in keys if key.identifier == identifier)
@@ -132,8 +139,8 @@ class SignedTokens:
                     leeway=self._leeway,
                     options=options,
                 )
-            # ValueError, TypeError: what a key makes of a signature of a strange form.
-            except (jwt.PyJWTError, ValueError, TypeError):
+            # The others: what a key makes of a signature of a strange form, and what strange claims come to.
+            except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
                 continue
             return self._identity(claims)
         return None
@@ -143,7 +150,7 @@ class SignedTokens:
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity | None:
         name = claims.get(self._name_claim)
-        if not isinstance(name, str) or not name or not name.isprintable():
+        if not isinstance(name, str) or not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
             return None
         groups = claims.get(self._groups_claim, ())
         if isinstance(groups, str):
@@ -186,6 +193,7 @@ class SignedTokens:
         fitting = tuple(each for each in self._algorithms if isinstance(key, kinds[_KEY_TYPES[each]]))
         if not fitting:
             raise BadEntry(f"its key does not fit {', '.join(self._algorithms)}: correct the algorithms")
+        _check_size(key)
         return (_Key(None, fitting, key),)
 
     def _key_set(self, text: str) -> tuple[_Key, ...]:
@@ -208,6 +216,8 @@ class SignedTokens:
                 made = jwt.PyJWK(entry, algorithm=fitting[0])
                 if entry["kty"] == "oct":
                     self._check_secret(len(made.key))
+                else:
+                    _check_size(made.key)
                 keys.append(_Key(made.key_id, fitting, made.key))
         except BadEntry:
             raise
@@ -222,3 +232,11 @@ class SignedTokens:
         needed = max(_SHORTEST[algorithm] for algorithm in self._algorithms)
         if size < needed:
             raise BadEntry(f"its secret has {size} bytes, and {needed} at least are needed (RFC 7518, section 3.2)")
+
+
+def _check_size(key: Any) -> None:
+    """RFC 7518, sections 3.3 and 3.5: shorter ones can be broken."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    if isinstance(key, RSAPublicKey) and key.key_size < _SHORTEST_RSA:
+        raise BadEntry(f"its key has {key.key_size} bits, and {_SHORTEST_RSA} at least are needed (RFC 7518)")

@@ -91,7 +91,8 @@ def token_line(name: str, token: str, *, groups: Iterable[str] = (), expires: st
         words.append(f"groups={','.join(groups)}")
     if expires is not None:
         _moment(expires)
-        words.append(f"expires={expires}")
+        # ISO 8601 lets anything stand between date and time, and here a space would end the word.
+        words.append(f"expires={''.join('T' if char.isspace() else char for char in expires)}")
     return " ".join(words)
 
 
