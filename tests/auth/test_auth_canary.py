@@ -230,7 +230,7 @@ def scram(client: Any, password: str) -> None:
 class FakeContext:
     """The facts of a request."""
 
-    client_address = ("192.0.2.7", 1)
+    client_address = peer_address = ("192.0.2.7", 1)
     transport = "tcp"
     identity = tls = peer_credentials = None
     listener_name = "main"

@@ -63,6 +63,7 @@ class FakeContext:
         self.listener_name = "main"
         self.data: dict[Any, Any] = {}
         vars(self).update(facts)
+        self.peer_address = facts.get("peer_address", self.client_address)
 
 
 @pytest.fixture

@@ -257,6 +257,18 @@ def test_mix_in(users: Path) -> None:
         assert plugin.mode == "preamble"
 
 
+def test_one_plugin_for_two_servers() -> None:
+    """One object does not serve two servers whose clients are asked in different ways: it would open one of them."""
+    plugin = auth()
+    with hosted("memory", Echo, plugins=[plugin]):
+        with pytest.raises(ConfigurationError, match="make a second one"), hosted("memory", Asking, plugins=[plugin]):
+            pass
+        with hosted("memory", ClassicEcho, plugins=[plugin]) as host:
+            client = host.connect()
+            client.send(b"in\n")
+            assert client.rest().endswith(b"NO begin with AUTH\r\n")
+
+
 class Asking(CoroutineHandler):
     """Says that it asks for credentials itself."""
 

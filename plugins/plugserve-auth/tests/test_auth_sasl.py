@@ -333,6 +333,31 @@ def test_external(context: Callable[..., Any]) -> None:
         begin(authenticator, "EXTERNAL", context())
 
 
+def test_certificate_asked_twice(context: Callable[..., Any]) -> None:
+    """The name that a certificate stands for is not taken for that of another certificate."""
+    store = ClientCertificate(users={"host.example.org": "root.example.org", "root.example.org": "root"})
+    proved = Identity("host.example.org", "tls", frozenset(), {"serial": 7})
+    first = store.check_peer(context(tls=Binding(), identity=proved))
+    assert first is not None
+    again = store.check_peer(context(tls=Binding(), identity=first))
+    assert again is not None
+    assert first.name == again.name == "root.example.org"
+    assert again.claims["certificate"] == {"name": "host.example.org", "serial": 7}
+
+
+def test_behind_a_proxy_on_a_unix_socket(users: Path, context: Callable[..., Any]) -> None:
+    """Who comes through a proxy is not the user that the proxy runs as, and no password is asked of him in clear."""
+    authenticator = made(PeerCredentials(users={"7": "service"}, system_groups=False), PasswordFile(file=users))
+    peer = SimpleNamespace(pid=1, uid=7, gid=7)
+    there = context(transport="unix", client_address=("192.0.2.7", 1), peer_address="", peer_credentials=peer)
+    here = context(transport="unix", client_address="", peer_address="", peer_credentials=peer)
+    assert authenticator.check_peer(here).name == "service"
+    assert authenticator.takes_secrets(here)
+    with pytest.raises(AuthenticationFailed):
+        authenticator.check_peer(there)
+    assert not authenticator.takes_secrets(there)
+
+
 def test_anonymous(context: Callable[..., Any]) -> None:
     """ANONYMOUS is there only if it is allowed, and its trace is bounded."""
     with pytest.raises(AuthenticationFailed):
@@ -379,8 +404,8 @@ def test_missing_response(users: Path, context: Callable[..., Any]) -> None:
     ],
 )
 def test_client_and_false_server(challenge: bytes) -> None:
-    """The client gives no proof for a nonce that is not its own, for no salt, for iterations that make guessing cheap or
-    keep it busy, and for what it does not understand."""
+    """The client gives no proof for a nonce that is not its own, for no salt, for iterations that make guessing cheap
+    or keep it busy, and for what it does not understand."""
     with pytest.raises(ProtocolError):
         ScramClient("SCRAM-SHA-256", "alice", "x", nonce="abc").respond(challenge)
 

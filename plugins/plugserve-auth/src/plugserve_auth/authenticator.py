@@ -146,8 +146,10 @@ class Authenticator:
 
     def takes_secrets(self, context: Context) -> bool:
         """Whether a client may send a password or a token as it is: where nobody can read along, unless `plaintext`
-        allows it everywhere."""
-        return self.plaintext or context.tls is not None or context.transport.startswith("unix")
+        allows it everywhere. How a client has come to a proxy on a Unix socket nobody knows here."""
+        if self.plaintext or context.tls is not None:
+            return True
+        return context.transport.startswith("unix") and context.client_address == context.peer_address
 
     def check_token(self, token: str, context: Context) -> Identity:
         """Who carries this token. May wait.

@@ -100,7 +100,14 @@ class Auth:
                 "a datagram has no beginning in which a client could prove who it is: serve a stream"
             )
         asks = _handler_asks(server)
-        self.mode = self._asked or ("handler" if asks else "preamble")
+        mode = self._asked or ("handler" if asks else "preamble")
+        if self.mode is not None and mode != self.mode:
+            # The one server's clients would be let in as it is right for the other's.
+            raise ConfigurationError(
+                f"this plugin serves another server already, in the mode {self.mode}, and {server.handler_name} needs "
+                f"{mode}: make a second one, with the same stores"
+            )
+        self.mode = mode
         if self.mode == "handler":
             self._check_handler(server, asks)
             self.authenticator.policy = self._allows

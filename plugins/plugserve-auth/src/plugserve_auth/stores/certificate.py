@@ -34,8 +34,14 @@ class ClientCertificate:
         found = context.identity
         if context.tls is None or not isinstance(found, Identity) or found.method != "tls":
             return None
-        name = self._users.get(found.name) if self._users else found.name
+        # Asked a second time, it finds its own answer: a name of ours is not that of a certificate.
+        facts = found.claims.get("certificate")
+        if not isinstance(facts, Mapping):
+            facts = MappingProxyType({"name": found.name, **found.claims})
+        certified = str(facts.get("name", found.name))
+        name = self._users.get(certified) if self._users else certified
         if name is None:
             return None
         own = frozenset(group for group, names in self._groups.items() if name in names)
-        return replace(found, name=name, groups=found.groups | own)
+        claims = MappingProxyType({**found.claims, "certificate": facts})
+        return replace(found, name=name, groups=found.groups | own, claims=claims)

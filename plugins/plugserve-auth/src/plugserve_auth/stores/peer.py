@@ -36,10 +36,13 @@ class PeerCredentials:
         self._system_groups = system_groups
 
     def check_peer(self, context: Context) -> Identity | None:
-        """Whose process it is; None on other transports, and for a user without a name. May ask the network, where the
-        system's user database does."""
+        """Whose process it is; None on other transports, behind a proxy, and for a user without a name.
+
+        May ask the network, where the system's user database does.
+        """
         peer = context.peer_credentials
-        if peer is None:
+        if peer is None or context.client_address != context.peer_address:
+            # The latter: a proxy is at the other end of the socket, and speaks for a client that is somewhere else.
             return None
         import grp
         import pwd
