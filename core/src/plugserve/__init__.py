@@ -47,6 +47,7 @@ from .handlers import (
 from .hookspecs import hookimpl
 from .identity import Identity
 from .internet import TCPServer, UDPServer
+from .lane import Lane
 from .limits import Limits
 from .multiplexing import MultiplexingMixIn
 from .outgoing import Outgoing
@@ -74,6 +75,7 @@ __all__ = [
     "EndOfStream",
     "HostError",
     "Identity",
+    "Lane",
     "LimitExceeded",
     "Limits",
     "MultiplexingMixIn",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .ancillary import Ancillary, PeerCredentials
     from .front import Front
     from .hooks import Hooks
+    from .lane import Lane
     from .limits import Limits
     from .outgoing import Outgoing
     from .server import BaseServer
@@ -871,10 +872,17 @@ class Connection:
         return True
 
     @types.coroutine
-    def offload(self, function: Callable[..., Any], *arguments: Any) -> Generator[int, None, Any]:
+    def offload(
+        self, function: Callable[..., Any], *arguments: Any, lane: Lane | None = None
+    ) -> Generator[int, None, Any]:
         """Call something that blocks or computes: directly where the place may block, in a worker thread elsewhere.
 
-        Returns what it returns; raises what it raises.
+        Parameters:
+            function: what to call. It is not called if the connection is aborted before there is a thread for it.
+            arguments: for it.
+            lane: in whose threads; None: in one of eight that are for all work that names no lane.
+
+        Returns what it returns; raises what it raises, and the lane's refusal where there is no room in it.
         """
         channel = self.open_channel()  # a voter may be the first to ask for anything
         if self._abort is not None:
@@ -882,7 +890,7 @@ class Connection:
         if channel.blocking:
             return function(*arguments)
         self.offloaded = None
-        self.server._core_offload(self, function, arguments)
+        self.server._core_offload(self, function, arguments, lane)
         while self.offloaded is None:
             # An abort waits for the call to come back: its thread cannot be taken away from it.
             self.operation = OFFLOAD

@@ -27,17 +27,13 @@ from .poller import LISTENER, READABLE, WRITABLE
 from .waiting import refuse
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
+    from .lane import Lane, Worker
     from .server import BaseServer
 
-__all__ = ["ACCEPT_PAUSE", "OFFLOAD_THREADS", "Front", "Phase"]
+__all__ = ["ACCEPT_PAUSE", "Front", "Phase"]
 
 Phase: TypeAlias = tuple["Front", Callable[[], bool], float | None]
 """How to run a loop: on which front, as long as what says yes, with the seconds that one turn waits at the most."""
-
-OFFLOAD_THREADS = 8
-"""Worker threads of one front for calls that block."""
 
 ACCEPT_PAUSE = 0.1
 """Seconds that a listener rests after the host ran out of descriptors or memory, as in ranch and trio: long enough to
@@ -88,7 +84,7 @@ class Front:
         """The request that was accepted last."""
         self._held = 0
         self._offloads = 0
-        self._pool: ThreadPoolExecutor | None = None
+        self._workers: dict[Lane, Worker] = {}
 
     def enter(self) -> None:
         """The calling thread runs this loop from now on."""
@@ -574,17 +570,27 @@ class Front:
         if c.state != CLOSED:
             self.park(c, operation)
 
-    def offload(self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        """Call something in a worker thread and resume the request with the outcome."""
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
+    def offload(
+        self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], lane: Lane | None = None
+    ) -> None:
+        """Call something in a thread of a lane and resume the request with the outcome. Errors: the lane's refusal."""
+        from .lane import USUAL, Worker
 
-            self._pool = ThreadPoolExecutor(OFFLOAD_THREADS, "plugserve-offload")
-        self._offloads += 1
+        lane = lane or USUAL
+        worker = self._workers.get(lane)
+        if worker is None:
+            worker = self._workers[lane] = Worker(lane)
+        clock = self.server.clock
+        until = None if lane.patience is None else clock() + lane.patience
 
         def work() -> None:
             try:
-                outcome = (True, function(*arguments))
+                if c.aborted is not None:
+                    outcome: tuple[bool, Any] = (True, None)  # nobody waits for it any more
+                elif until is not None and clock() > until:
+                    outcome = (False, lane.refusal())
+                else:
+                    outcome = (True, function(*arguments))
             except BaseException as exception:
                 outcome = (False, exception)
             c.offloaded = outcome
@@ -592,9 +598,11 @@ class Front:
 
         def done() -> None:
             self._offloads -= 1
+            worker.done()
             self._resume(c)
 
-        self._pool.submit(work)
+        worker.submit(work)
+        self._offloads += 1
 
     def close(self) -> None:
         """Give back the poller; what is registered is not touched, since after a fork the epoll set is shared."""
@@ -604,6 +612,6 @@ class Front:
         self._calls.clear()
         self._timers.clear()
         self._alarms.clear()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers.values():
+            worker.close()
         self.poller.close()

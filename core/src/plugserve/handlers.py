@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Self
 
+    from .lane import Lane
     from .server import BaseServer, HandlerFacts
 
 __all__ = [
@@ -289,7 +290,7 @@ class ProtocolHandler(ModernHandler):
     _first_encrypted: bytes | None = None
     _looked_at = False
     """Of a datagram in whose life nobody takes part: whether there is a connection all the same."""
-    _beside: tuple[Callable[..., Any], tuple[Any, ...], Callable[[Any], bytes | None]] | None = None
+    _beside: tuple[Callable[..., Any], tuple[Any, ...], Callable[[Any], bytes | None], Lane | None] | None = None
 
     def opened(self) -> bytes | None:
         """The connection is there. Returns what to send first."""
@@ -331,7 +332,11 @@ class ProtocolHandler(ModernHandler):
         self.connection.feeder = None
 
     def offload(
-        self, function: Callable[..., Any], *arguments: Any, then: Callable[[Any], bytes | None] | None = None
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        then: Callable[[Any], bytes | None] | None = None,
+        lane: Lane | None = None,
     ) -> None:
         """Have something that blocks or computes called beside, once the call that runs now has returned.
 
@@ -339,12 +344,13 @@ class ProtocolHandler(ModernHandler):
             function: what to call, as with `Connection.offload`. What it raises ends the request as if `receive` did.
             arguments: for it.
             then: called with what it returns; returns what to send. Until then nothing new is received.
+            lane: in whose threads, as with `Connection.offload`.
 
         Errors: `PlugserveError` while an earlier one is under way.
         """
         if self._beside is not None:
             raise PlugserveError("offload: an earlier one is under way: continue in its then()")
-        self._beside = (function, arguments, then or _nothing)
+        self._beside = (function, arguments, then or _nothing, lane)
         self.connection.feeder = None
 
     def fork(self) -> None:
@@ -451,8 +457,8 @@ class ProtocolHandler(ModernHandler):
     async def _wait_beside(self) -> None:
         """Do what `offload` was told, then go on."""
         assert self._beside is not None, "it is asked before"
-        function, arguments, then = self._beside
-        result = await self.connection.offload(function, *arguments)
+        function, arguments, then, lane = self._beside
+        result = await self.connection.offload(function, *arguments, lane=lane)
         self._beside = None
         self._call(then, result)
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .control import Control
+    from .lane import Lane
     from .sessions import Sessions
     from .urgent import Policy
 
@@ -654,9 +655,11 @@ class BaseServer:
         if c.front is not None:
             c.front.resume_soon(c)
 
-    def _core_offload(self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def _core_offload(
+        self, c: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], lane: Lane | None
+    ) -> None:
         assert c.front is not None, "only a request on a front is offloaded"
-        c.front.offload(c, function, arguments)
+        c.front.offload(c, function, arguments, lane)
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
