@@ -6,6 +6,7 @@ import base64
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import plugserve
 from plugserve import ConfigurationError, CoroutineHandler, Identity, hookimpl
 from plugserve.testing import STREAM_ENGINES, Recorder, hosted
-from plugserve_auth import Auth, AuthenticationFailed, AuthMixIn, PeerCredentials
+from plugserve_auth import Auth, AuthenticationFailed, AuthMixIn, PasswordFile, PeerCredentials, ThrottleLimits
 from plugserve_auth.client import authenticate, make_exchange
 
 # The clients here, and pytest's own watchdog, are threads beside a forking server: that is the point of such a test.
@@ -167,8 +168,6 @@ def test_client(mechanism: str, users: Path) -> None:
 @pytest.mark.parametrize("mode", ["preamble", "connection"])
 def test_unix_peer(mode: Any, tmp_path: Path) -> None:
     """On a Unix socket the process at the other end proves who it is, with EXTERNAL or without a word."""
-    import threading
-
     store = PeerCredentials(users={str(os.getuid()): "service"})
     path = str(tmp_path / "socket")
     with plugserve.ThreadingUnixStreamServer(path, Echo, plugins=[Auth(stores=[store], mode=mode)]) as server:
@@ -198,8 +197,6 @@ def test_unknown_peer() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_throttled(engine: str) -> None:
     """After too many failures a client is told how long to stay away, on every engine: those of children count, too."""
-    from plugserve_auth import ThrottleLimits
-
     limits = ThrottleLimits(free=0, ban_after=1, ban=3599.2)
     with hosted(engine, Echo, plugins=[auth(throttle=limits)]) as host:
         for sent, answer in (
@@ -302,6 +299,53 @@ def test_handler_that_asks() -> None:
     with hosted("memory", Asking, plugins=[plugin]) as host:
         assert plugin.mode == "handler"
         assert host.connect().rest() == b""
+
+
+class Patient:
+    """A store whose password checks wait until they may go on; what it says of SCRAM costs no time."""
+
+    def __init__(self) -> None:
+        self.inside, self.leave = threading.Event(), threading.Event()
+        self.checked = 0
+
+    def check_password(self, name: str, password: str) -> Identity | None:
+        self.checked += 1
+        self.inside.set()
+        self.leave.wait(PATIENCE)
+        return Identity(name, "password")
+
+
+class Reads(CoroutineHandler):
+    """Does something beside."""
+
+    async def handle(self) -> None:
+        self.connection.write(await self.connection.offload(lambda: b"read"))
+
+
+def test_flood_of_passwords(users: Path) -> None:
+    """Many passwords at once are not as many calls that wait: beyond a bound a client is told at once to come
+    again, and meanwhile SCRAM and the work of handlers go on."""
+    store = Patient()
+    plugin = auth(store, PasswordFile(file=users), hashes=1, throttle=ThrottleLimits(free=10**6, ban_after=10**6))
+    # The kernel's queue holds as many, or the later ones would wait a second for each free place in it.
+    roomy = {"request_queue_size": 128}
+    with hosted("multiplexing", Reads, plugins=[plugin], attributes=roomy) as host:
+        clients = []
+        for number in range(70):
+            client = host.connect()
+            client.send(plain(f"name {number}"))
+            clients.append(client)
+        assert store.inside.wait(PATIENCE)
+        for _ in range(3):
+            with socket.create_connection(host.server.server_address, PATIENCE) as sock:
+                authenticate(sock, "SCRAM-SHA-256", name="alice", password="correct horse")
+                assert sock.recv(10) == b"read"
+        # 64 wait for the one place, and nobody else: by now all 70 have been looked at.
+        store.leave.set()
+        answers = [client.rest().splitlines()[1] for client in clients]
+        assert answers.count(b"NO too many log in at once, come again in 1 second") == 5
+        assert answers.count(b"OK") == 65
+    assert store.checked == 65
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"])

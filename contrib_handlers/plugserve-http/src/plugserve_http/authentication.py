@@ -1,7 +1,7 @@
 """Who sends a request: HTTP's Basic (RFC 7617) and Bearer (RFC 6750), asked of the listener's authenticator.
 
-Which plugin that is, is not known here: `context.authenticator` checks passwords and tokens, and what it raises, a
-`PeerError`, says with `proved` and `retry_after` what is to be answered.
+Which plugin that is, is not known here: `context.authenticator` checks passwords and tokens, in its lanes `hashing` and
+`asking`, and what it raises, a `PeerError`, says with `proved`, `retry_after` and `busy` what is to be answered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
-from plugserve import Connection, Context
+from plugserve import Connection, Context, Lane
 from plugserve.errors import PeerError
 
 from .protocol import Request
@@ -67,7 +67,9 @@ class Gate:
         if not given:
             if authenticator.checks_peers:
                 try:
-                    return await self._connection.offload(authenticator.check_peer, self._context)
+                    return await self._connection.offload(
+                        authenticator.check_peer, self._context, lane=_lane(authenticator, "asking")
+                    )
                 except PeerError as error:
                     self._fail(authenticator, error)
             self._ask(authenticator)
@@ -78,34 +80,39 @@ class Gate:
         now = self._connection.server.clock()
         if now < until and hmac.compare_digest(digest, seen):
             return identity
-        check = self._check(authenticator, given[0])
+        lane, check = self._check(authenticator, given[0])
         try:
-            identity = await self._connection.offload(check)
+            identity = await self._connection.offload(check, lane=lane)
         except PeerError as error:
             self._fail(authenticator, error)
         self._known = (digest, identity, now + _REMEMBERED)
         return identity
 
-    def _check(self, authenticator: Any, given: str) -> Callable[[], Any]:
-        """What has to be called to check an `Authorization`. Errors: `Refusal`."""
+    def _check(self, authenticator: Any, given: str) -> tuple[Lane | None, Callable[[], Any]]:
+        """What has to be called to check an `Authorization`, and in which lane. Errors: `Refusal`."""
         scheme, _, rest = given.partition(" ")
         rest = rest.strip(" ")
         if scheme.lower() == "bearer" and authenticator.checks_tokens:
-            return lambda: authenticator.check_token(rest, self._context)
+            return _lane(authenticator, "asking"), lambda: authenticator.check_token(rest, self._context)
         if scheme.lower() == "basic" and authenticator.checks_passwords:
             try:
                 name, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
             except (binascii.Error, ValueError):
                 colon = ""
             if colon:
-                return lambda: authenticator.check_password(name, password, self._context, method="basic")
+                ask = authenticator.check_password
+                return _lane(authenticator, "hashing"), lambda: ask(name, password, self._context, method="basic")
         self._ask(authenticator)
 
     def _fail(self, authenticator: Any, error: PeerError) -> NoReturn:
         seconds = getattr(error, "retry_after", None)
         if seconds is not None:
+            later = [("Retry-After", str(math.ceil(seconds)))]
+            if getattr(error, "busy", False):
+                # RFC 9110, section 15.6.4: it is not this client's doing.
+                raise Refusal(503, "too many log in at once", later) from None
             # RFC 6585, section 4.
-            raise Refusal(429, "too many attempts", [("Retry-After", str(math.ceil(seconds)))]) from None
+            raise Refusal(429, "too many attempts", later) from None
         if getattr(error, "proved", False):
             raise Refusal(403, "this is not for you") from None
         self._ask(authenticator)
@@ -122,3 +129,9 @@ class Gate:
         if authenticator.checks_passwords:
             challenges.append(("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
         raise Refusal(401, "say who you are", challenges) from None
+
+
+def _lane(authenticator: Any, name: str) -> Lane | None:
+    """In which an authenticator wants its work done, if it says so."""
+    lane: Lane | None = getattr(authenticator, name, None)
+    return lane

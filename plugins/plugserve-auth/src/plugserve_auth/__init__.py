@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .authenticator import Authenticator
-from .errors import AuthenticationFailed, NotAuthorized, TooManyAttempts
+from .errors import AuthenticationFailed, Busy, NotAuthorized, TooManyAttempts
 from .plugin import Auth, AuthMixIn
 from .rules import Decision, Rule
 from .stores.certificate import ClientCertificate
@@ -19,6 +19,7 @@ __all__ = [
     "AuthMixIn",
     "AuthenticationFailed",
     "Authenticator",
+    "Busy",
     "ClientCertificate",
     "Decision",
     "NotAuthorized",

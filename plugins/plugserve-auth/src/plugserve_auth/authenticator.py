@@ -1,9 +1,10 @@
 """The authenticator: what a protocol asks who its client is. `context.authenticator` gives it.
 
 Its methods wait (for a hash, a file, a directory server), so on a server's loop they are called through
-`connection.offload`:
+`connection.offload`, passwords in the lane `hashing` and everything else in the lane `asking`:
 
-    identity = await self.connection.offload(self.context.authenticator.check_password, name, password, self.context)
+    ask = self.context.authenticator
+    identity = await self.connection.offload(ask.check_password, name, password, self.context, lane=ask.hashing)
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from plugserve import Context, Identity
+from plugserve import Context, Identity, Lane
 from plugserve.errors import ConfigurationError
 
-from .errors import AuthenticationFailed, NotAuthorized, TooManyAttempts
+from .errors import AuthenticationFailed, Busy, NotAuthorized, TooManyAttempts
 from .saslprep import saslprep
 from .stores.store import ActiveStore, PasswordStore, PeerStore, ScramKeys, ScramStore, TokenStore, abilities
 from .throttle import Throttle, network_of
@@ -49,8 +50,12 @@ MECHANISMS: Final = (
 """The SASL mechanisms that are offered where they can be used, the best first."""
 
 _NAME_LIMIT: Final = 255
-_BUSY: Final = 1.0
-"""Seconds after which a client that found all hashing places taken may come again."""
+_WAITING: Final = 64
+"""Passwords that may wait for each place where one is checked: what a core does in the patience of three seconds."""
+
+_ASKING: Final = 4
+_ASKED: Final = 1024
+"""Threads for checks that cost little, and how many of these may wait."""
 
 
 class Authenticator:
@@ -63,7 +68,8 @@ class Authenticator:
         stores: asked in this order; the first that says yes decides.
         throttle: counts failures.
         hashes: how many passwords are checked at once; the number of cores, at most four, if None.
-        patience: seconds that a check may wait for its turn.
+        patience: seconds that a check may wait for its turn: less than a server's layers have by default, so that
+            clients are told.
         mechanisms: the names of SASL mechanisms, the best first.
         plaintext: whether PLAIN and LOGIN are offered in clear, where everybody on the way can read them.
         anonymous: whether ANONYMOUS is offered.
@@ -78,7 +84,7 @@ class Authenticator:
         *,
         throttle: Throttle | None = None,
         hashes: int | None = None,
-        patience: float = 5.0,
+        patience: float = 3.0,
         mechanisms: Sequence[str] = MECHANISMS,
         plaintext: bool = False,
         anonymous: bool = False,
@@ -101,7 +107,14 @@ class Authenticator:
         self.settled = False
         """Whether clients have proved who they are before a handler sees them, so that it need not ask."""
         self._patience = patience
-        self._places = threading.BoundedSemaphore(hashes or min(4, os.cpu_count() or 1))
+        places = hashes or min(4, os.cpu_count() or 1)
+        self._places = threading.BoundedSemaphore(places)
+        self.hashing = Lane(
+            name="passwords", threads=places, waiting=_WAITING * places, patience=patience, refusal=Busy
+        )
+        """In whose threads passwords are checked, where the place may not block."""
+        self.asking = Lane(name="authentication", threads=_ASKING, waiting=_ASKED, patience=patience, refusal=Busy)
+        """In whose threads everything else is: steps of SASL that compute nothing, tokens, certificates."""
         self._passwords = [store for store in stores if isinstance(store, PasswordStore)]
         self._scram = [store for store in stores if isinstance(store, ScramStore)]
         self._tokens = [store for store in stores if isinstance(store, TokenStore)]
@@ -260,7 +273,7 @@ class Authenticator:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(timeout=self._patience):
-            raise TooManyAttempts(_BUSY)
+            raise Busy
         try:
             yield
         finally:

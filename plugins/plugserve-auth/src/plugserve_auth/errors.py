@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugserve.errors import PeerError
 
-__all__ = ["AuthenticationFailed", "NotAuthorized", "TooManyAttempts"]
+__all__ = ["AuthenticationFailed", "Busy", "NotAuthorized", "TooManyAttempts"]
 
 
 class AuthenticationFailed(PeerError):
@@ -12,6 +12,8 @@ class AuthenticationFailed(PeerError):
 
     retry_after: float | None = None
     """Seconds after which an attempt is looked at again, where this one was not looked at."""
+    busy: bool = False
+    """Whether that is because of others, not of the client."""
     proved: bool = False
     """Whether the client has proved who it is, and may not come in all the same."""
 
@@ -20,15 +22,25 @@ class AuthenticationFailed(PeerError):
 
 
 class TooManyAttempts(AuthenticationFailed):
-    """The attempt was not looked at, because of the failures before it, or because the host is busy with others.
+    """The attempt was not looked at, because of the failures before it.
 
     Parameters:
         retry_after: seconds after which an attempt is looked at again.
+        message: for the client.
     """
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("too many attempts")
+    def __init__(self, retry_after: float, message: str = "too many attempts") -> None:
+        super().__init__(message)
         self.retry_after: float = retry_after
+
+
+class Busy(TooManyAttempts):
+    """The attempt was not looked at, because too many others are being looked at."""
+
+    busy = True
+
+    def __init__(self) -> None:
+        super().__init__(1.0, "too many log in at once")
 
 
 class NotAuthorized(AuthenticationFailed):

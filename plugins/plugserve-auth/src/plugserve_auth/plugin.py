@@ -126,7 +126,9 @@ class Auth:
             return
         if self.mode == "connection":
             try:
-                identity: Identity = await connection.offload(self.authenticator.check_peer, context)
+                identity: Identity = await connection.offload(
+                    self.authenticator.check_peer, context, lane=self.authenticator.asking
+                )
             except AuthenticationFailed as error:
                 raise RequestRejected(str(error)) from None
         else:

@@ -63,7 +63,7 @@ async def run_preamble(connection: Connection, context: Context, authenticator: 
         exchange = negotiation.begin(mechanism)
         data = await _unpacked(connection, initial) if initial else None
         for _ in range(_ROUNDS):
-            step: Challenge | Success = await connection.offload(exchange.step, data)
+            step: Challenge | Success = await connection.offload(exchange.step, data, lane=exchange.lane)
             if isinstance(step, Success):
                 connection.write(b"OK\r\n" if step.data is None else f"OK {_packed(step.data)}\r\n".encode())
                 return step.identity
@@ -74,7 +74,8 @@ async def run_preamble(connection: Connection, context: Context, authenticator: 
             data = await _unpacked(connection, answer)
         raise AuthenticationFailed
     except TooManyAttempts as error:
-        return await _end(connection, f"{error}, come again in {math.ceil(error.retry_after)} seconds")
+        seconds = math.ceil(error.retry_after)
+        return await _end(connection, f"{error}, come again in {seconds} second{'' if seconds == 1 else 's'}")
     except AuthenticationFailed as error:
         return await _end(connection, str(error))
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from plugserve import Context, Identity
+from plugserve import Context, Identity, Lane
 from plugserve_auth.errors import AuthenticationFailed
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Mechanism:
         self.offered_names = offered
         self._steps: Steps | None = None
 
+    @property
+    def lane(self) -> Lane:
+        """In whose threads its steps belong, where the place may not block."""
+        return self.authenticator.asking
+
     @classmethod
     def offered(cls, authenticator: Authenticator, context: Context) -> bool:
         """Whether this client can use it. Must not wait."""
@@ -85,7 +90,8 @@ class Mechanism:
         yield b""
 
     def step(self, data: bytes | None) -> Challenge | Success:
-        """Take what the client sent. May wait, so that on a server's loop it belongs into `connection.offload`.
+        """Take what the client sent. May wait, so that on a server's loop it belongs into `connection.offload`, in its
+        `lane`.
 
         Parameters:
             data: raw bytes. None in the first step: the client sent no initial response.

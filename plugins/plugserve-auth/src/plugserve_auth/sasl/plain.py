@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plugserve import Context
+from plugserve import Context, Lane
 from plugserve_auth.errors import AuthenticationFailed
 
 from .mechanism import Mechanism, Steps, Success
@@ -17,6 +17,11 @@ __all__ = ["Plain"]
 
 class Plain(Mechanism):
     """`[authzid] NUL authcid NUL passwd`."""
+
+    @property
+    def lane(self) -> Lane:
+        """It is a password that is checked."""
+        return self.authenticator.hashing
 
     @classmethod
     def offered(cls, authenticator: Authenticator, context: Context) -> bool:
