@@ -123,6 +123,52 @@ def test_http_challenges(site: Path) -> None:
     assert b"Bearer" not in answer
 
 
+def test_http_bad_token(site: Path) -> None:
+    """A client whose token is not good learns that, and not that from one that was only asked (RFC 6750, section 3)."""
+    told = b'Bearer realm="plugserve", error="invalid_token"\r\n'
+    assert told in ask(site, Guard(), get("bearer x"))
+    for credentials in ([], [basic(password="x")], ["Basic ???"], ["Bearerx"]):
+        answer = ask(site, Guard(), get(*credentials))
+        assert b'Bearer realm="plugserve"\r\n' in answer
+
+
+def test_http_goes_on_after_a_refusal(site: Path) -> None:
+    """Behind a 401 the same connection serves the right credentials, and nothing of the one before helps the next."""
+    guard = Guard()
+    answers = ask(site, guard, get() + get(basic(password="x")) + get(basic()) + get("Bearer x") + get())
+    found = [answer[:3] for answer in answers.split(b"HTTP/1.1 ")[1:]]
+    assert found == [b"401", b"401", b"200", b"401", b"401"]
+    assert guard.seen[-1][1] == "None"
+
+
+@pytest.mark.parametrize(
+    "name, password, known",
+    [
+        ("alice", "open:sesame", True),
+        ("j\u00f6rg", "open:sesame", True),
+        ("alice", "open:sesame\0", False),
+        ("alice\0", "open:sesame", False),
+        ("", "open:sesame", False),
+        ("alice", "", False),
+        ("alice", "x" * 20000, False),
+    ],
+)
+def test_http_strange_credentials(name: str, password: str, known: bool, site: Path) -> None:
+    """Colons in a password, UTF-8, empty parts, NUL and length reach the authenticator as they are, in one piece."""
+    asked = []
+
+    class Exact(Guard):
+        def check_password(self, name: str, password: str, context: Any, *, method: str) -> Identity:
+            asked.append((name, password))
+            if known:
+                return Identity(name, method)
+            raise Failed
+
+    answer = ask(site, Exact(), get(basic(name, password)))
+    assert answer.startswith(b"HTTP/1.1 200 " if known else b"HTTP/1.1 401 ")
+    assert asked == [(name, password)]
+
+
 def test_http_in_clear(site: Path) -> None:
     """Where everybody can read along nobody is asked for a password, and none is taken."""
     guard = Guard(private=False)

@@ -84,7 +84,7 @@ class Gate:
         try:
             identity = await self._connection.offload(check, lane=lane)
         except PeerError as error:
-            self._fail(authenticator, error)
+            self._fail(authenticator, error, token=_is_token(given[0]))
         self._known = (digest, identity, now + _REMEMBERED)
         return identity
 
@@ -104,7 +104,7 @@ class Gate:
                 return _lane(authenticator, "hashing"), lambda: ask(name, password, self._context, method="basic")
         self._ask(authenticator)
 
-    def _fail(self, authenticator: Any, error: PeerError) -> NoReturn:
+    def _fail(self, authenticator: Any, error: PeerError, *, token: bool = False) -> NoReturn:
         seconds = getattr(error, "retry_after", None)
         if seconds is not None:
             later = [("Retry-After", str(math.ceil(seconds)))]
@@ -115,9 +115,9 @@ class Gate:
             raise Refusal(429, "too many attempts", later) from None
         if getattr(error, "proved", False):
             raise Refusal(403, "this is not for you") from None
-        self._ask(authenticator)
+        self._ask(authenticator, token=token)
 
-    def _ask(self, authenticator: Any) -> NoReturn:
+    def _ask(self, authenticator: Any, *, token: bool = False) -> NoReturn:
         if not authenticator.takes_secrets(self._context):
             # No challenge: a client that answered it would send its password in clear.
             raise Refusal(403, "credentials are taken on encrypted connections only") from None
@@ -125,10 +125,16 @@ class Gate:
         realm = realm.replace("\\", "\\\\").replace('"', '\\"')
         challenges = []
         if authenticator.checks_tokens:
-            challenges.append(("WWW-Authenticate", f'Bearer realm="{realm}"'))
+            # RFC 6750, section 3.1: a client without a token is told nothing, one with a bad one to get another.
+            why = ', error="invalid_token"' if token else ""
+            challenges.append(("WWW-Authenticate", f'Bearer realm="{realm}"{why}'))
         if authenticator.checks_passwords:
             challenges.append(("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
         raise Refusal(401, "say who you are", challenges) from None
+
+
+def _is_token(given: str) -> bool:
+    return given[:7].lower() == "bearer "
 
 
 def _lane(authenticator: Any, name: str) -> Lane | None:
