@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from plugserve import Context, hookimpl
+from plugserve import Context, Lane, hookimpl
 from plugserve.testing import STREAM_ENGINES, hosted
 from plugserve_http import FilesHandler
 
@@ -24,6 +24,7 @@ class Counts:
 
     def __init__(self, most: int, *, may_wait: bool) -> None:
         self.limiter, self.may_wait, self.left = self, may_wait, most
+        self.lane = Lane(name="counting", threads=1)
         self.threads: list[str] = []
 
     @hookimpl
@@ -49,7 +50,7 @@ def test_one_request_too_many_is_answered_with_429_and_the_connection_goes_on(en
     assert [answer[:3] for answer in answers] == [b"404", b"429", b"429"]
     assert b"Retry-After: 3\r\n" in answers[1]
     if may_wait and engine == "multiplexing":
-        assert set(counts.threads) != {"plugserve-hosted"}
+        assert set(counts.threads) == {"plugserve-counting_0"}
 
 
 def test_a_request_whose_sender_is_not_admitted_is_counted_as_well() -> None:

@@ -23,7 +23,7 @@ async def count_request(connection: Connection, context: Context) -> None:
     if limiter is None:
         return
     if limiter.may_wait:
-        decision = await connection.offload(limiter.request, context)
+        decision = await connection.offload(limiter.request, context, lane=limiter.lane)
     else:
         decision = limiter.request(context)
     if not decision.allowed:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
 from time import monotonic
 from typing import Any
 
-from plugserve import BaseServer, ConfigurationError, Connection, Context, PluginMixIn, RequestRejected, hookimpl
+from plugserve import BaseServer, ConfigurationError, Connection, Context, Lane, PluginMixIn, RequestRejected, hookimpl
 
 from .bandwidth import Shares
 from .buckets import ALLOWED, Buckets, Decision
@@ -17,6 +16,9 @@ from .rules import Rule
 from .shared import SharedBuckets
 
 __all__ = ["RateLimits", "RateLimitsMixIn"]
+
+_ASKING = 8
+"""Questions to the shared store at once: as many as it has connections."""
 
 
 class RateLimits:
@@ -76,7 +78,9 @@ class RateLimits:
         self.limiter = self if self._requests else None
         """What `context.limiter` finds."""
         self.may_wait = any(rule.shared for rule in self._requests)
-        """Whether `request` asks the shared store: then it is called by `connection.offload`."""
+        """Whether `request` asks the shared store: then it is called by `connection.offload`, in the `lane`."""
+        self.lane = Lane(name="limits", threads=_ASKING)
+        """In whose threads the shared store is asked, so that a slow one holds up no other work."""
         if not self._quotas:
             self.service_actions = None  # type: ignore[method-assign, assignment]
         if not self._shares:
@@ -104,7 +108,7 @@ class RateLimits:
             elif self._shared is not None:
                 # A store may be slow: it is asked beside, and the loop goes on.
                 cost = 0 if rule.what == "bytes" else 1
-                self._judge(rule, await connection.offload(partial(self._shared.take, rule, key, cost)))
+                self._judge(rule, await connection.offload(self._shared.take, rule, key, cost, lane=self.lane))
         self._allowed += 1
         if self._quotas:
             keys = [(quota, _key(quota.rule, context, context.client_address)) for quota in self._quotas]
