@@ -19,6 +19,7 @@ from plugserve import ConfigurationError, CoroutineHandler, Identity, hookimpl
 from plugserve.testing import STREAM_ENGINES, Recorder, hosted
 from plugserve_auth import Auth, AuthenticationFailed, AuthMixIn, PasswordFile, PeerCredentials, ThrottleLimits
 from plugserve_auth.client import authenticate, make_exchange
+from plugserve_auth.stores.tokens import token_line
 
 # The clients here, and pytest's own watchdog, are threads beside a forking server: that is the point of such a test.
 pytestmark = pytest.mark.filterwarnings("ignore:forking while other threads run:RuntimeWarning")
@@ -299,6 +300,20 @@ def test_handler_that_asks() -> None:
     with hosted("memory", Asking, plugins=[plugin]) as host:
         assert plugin.mode == "handler"
         assert host.connect().rest() == b""
+
+
+def test_token(tmp_path: Path) -> None:
+    """The client's helper logs in with a token, too, and is let go with a bad one."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(token_line("backup", "token-one"))
+    tokens.chmod(0o600)
+    with hosted("threading", Echo, plugins=[Auth(tokens=tokens, plaintext=True)]) as host:
+        address = host.server.server_address
+        with socket.create_connection(address, PATIENCE) as sock:
+            authenticate(sock, "OAUTHBEARER", token="token-one")
+            assert sock.recv(16, socket.MSG_WAITALL) == b"backup by token\n"
+        with socket.create_connection(address, PATIENCE) as sock, pytest.raises(AuthenticationFailed):
+            authenticate(sock, "OAUTHBEARER", token="token-two")
 
 
 class Patient:

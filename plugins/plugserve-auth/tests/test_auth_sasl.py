@@ -82,6 +82,9 @@ class Nobody:
     def decoy_keys(self, name: str, hash_name: str) -> ScramKeys:
         return ScramKeys(b"salt", 4096, b"", b"", None)
 
+    def check_token(self, token: str) -> Identity | None:
+        return None
+
 
 EXAMPLES = {
     # RFC 5802, section 5.
@@ -333,6 +336,78 @@ def test_external(context: Callable[..., Any]) -> None:
         begin(authenticator, "EXTERNAL", context())
 
 
+class OneToken:
+    """A store with the token of RFC 7628."""
+
+    def check_token(self, token: str) -> Identity | None:
+        return Identity("user@example.com", "token") if token == "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==" else None
+
+
+# RFC 7628, section 4.1.
+BEARER = (
+    b"n,a=user@example.com,\1host=server.example.com\1port=143\1"
+    b"auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1"
+)
+
+
+def test_oauthbearer(context: Callable[..., Any]) -> None:
+    """OAUTHBEARER proves a name by a token, for oneself only, and is offered only where nobody can read along."""
+    authenticator = made(OneToken())
+    facts = context(tls=Binding())
+    assert authenticator.sasl(context()).mechanisms == ()
+    assert authenticator.sasl(facts).mechanisms == ("OAUTHBEARER",)
+    client = make_exchange(
+        "OAUTHBEARER", token="vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==", authzid="user@example.com"
+    )
+    for message in (BEARER, BEARER.replace(b"a=user@example.com", b""), client.initial()):
+        success = begin(authenticator, "OAUTHBEARER", facts).step(message)
+        assert success == Success(Identity("user@example.com", "token"))
+    exchange = begin(authenticator, "OAUTHBEARER", facts)
+    assert exchange.step(None) == Challenge(b"")
+    assert isinstance(exchange.step(BEARER), Success)
+    with pytest.raises(AuthenticationFailed):
+        begin(authenticator, "OAUTHBEARER", facts).step(BEARER.replace(b"a=user", b"a=root"))
+    # Section 4.3: who fails is told so, and says that it has understood.
+    exchange = begin(authenticator, "OAUTHBEARER", facts)
+    challenge = exchange.step(BEARER.replace(b"vF9", b"vF8"))
+    assert challenge == Challenge(b'{"status":"invalid_token"}')
+    with pytest.raises(AuthenticationFailed):
+        exchange.step(client.respond(b'{"status":"invalid_token"}'))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"\1",
+        BEARER[:-1],
+        BEARER + b"\1",
+        BEARER.replace(b"n,", b"p=tls-server-end-point,", 1),
+        BEARER.replace(b"Bearer", b"Basic"),
+        BEARER.replace(b"port=143", b"auth=Bearer x"),
+        BEARER.replace(b"auth=", b"other="),
+        BEARER.replace(b"143", b"\xff"),
+        BEARER.replace(b"143", b"\0"),
+        BEARER.replace(b"143", b"1" * 10000),
+        b"n,,\1auth=Bearer \1\1",
+    ],
+)
+def test_oauthbearer_messages(message: bytes, context: Callable[..., Any]) -> None:
+    """What is not in the form of the RFC proves nothing, and is not looked up."""
+    exchange = begin(made(OneToken()), "OAUTHBEARER", context(tls=Binding()))
+    with pytest.raises(AuthenticationFailed):
+        exchange.step(message)
+
+
+def test_oauthbearer_throttled(context: Callable[..., Any]) -> None:
+    """Bad tokens count, and who has to wait is told so."""
+    authenticator = Authenticator([OneToken()], throttle=Throttle(ThrottleLimits(free=0, ban_after=1)))
+    bad = BEARER.replace(b"vF9", b"vF8")
+    assert isinstance(begin(authenticator, "OAUTHBEARER", context(tls=Binding())).step(bad), Challenge)
+    with pytest.raises(TooManyAttempts):
+        begin(authenticator, "OAUTHBEARER", context(tls=Binding())).step(BEARER)
+
+
 def test_certificate_asked_twice(context: Callable[..., Any]) -> None:
     """The name that a certificate stands for is not taken for that of another certificate."""
     store = ClientCertificate(users={"host.example.org": "root.example.org", "root.example.org": "root"})
@@ -422,7 +497,10 @@ def test_client_mechanisms() -> None:
 NOBODY = made(Nobody(), plaintext=True)
 
 
-@given(messages=st.lists(st.binary(max_size=60), max_size=4), name=st.sampled_from(["PLAIN", "LOGIN", *SCRAM]))
+@given(
+    messages=st.lists(st.binary(max_size=60), max_size=4),
+    name=st.sampled_from(["PLAIN", "LOGIN", "OAUTHBEARER", *SCRAM]),
+)
 def test_noise(messages: list[bytes], name: str) -> None:
     """Whatever a client sends, the only error is a failed authentication."""
     facts = SimpleNamespace(

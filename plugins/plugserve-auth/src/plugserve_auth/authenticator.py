@@ -43,6 +43,7 @@ MECHANISMS: Final = (
     "SCRAM-SHA-512",
     "SCRAM-SHA-256",
     "SCRAM-SHA-1",
+    "OAUTHBEARER",
     "PLAIN",
     "LOGIN",
     "ANONYMOUS",

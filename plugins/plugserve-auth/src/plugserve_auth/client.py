@@ -21,7 +21,7 @@ from plugserve.errors import EndOfStream, ProtocolError
 from .errors import AuthenticationFailed
 from .saslprep import saslprep
 
-__all__ = ["ClientExchange", "External", "Plain", "Scram", "Stream", "authenticate", "make_exchange"]
+__all__ = ["ClientExchange", "External", "OAuthBearer", "Plain", "Scram", "Stream", "authenticate", "make_exchange"]
 
 _LINE: Final = 16384
 _LEAST_ITERATIONS: Final = 4096
@@ -77,6 +77,27 @@ class External(Plain):
 
     def __init__(self, authzid: str = "") -> None:
         self._message = authzid.encode()
+
+
+class OAuthBearer:
+    """OAUTHBEARER (RFC 7628): a token, only for an encrypted connection to a server that is known."""
+
+    def __init__(self, token: str, authzid: str = "") -> None:
+        if not token or not all("\x20" <= char <= "\x7e" for char in token):
+            raise ValueError("a token has printable ASCII characters only")
+        acting = f"a={_escaped(authzid)}" if authzid else ""
+        self._message = f"n,{acting},\x01auth=Bearer {token}\x01\x01".encode()
+
+    def initial(self) -> bytes:
+        """All of it."""
+        return self._message
+
+    def respond(self, challenge: bytes) -> bytes:
+        """The server has said why it does not take the token; its last word comes after this."""
+        return b"\x01"
+
+    def finish(self, data: bytes | None) -> None:
+        """Nothing to check."""
 
 
 class Scram:
@@ -152,16 +173,24 @@ class Scram:
 
 
 def make_exchange(
-    mechanism: str, *, name: str = "", password: str = "", authzid: str = "", binding: bytes | None = None
+    mechanism: str,
+    *,
+    name: str = "",
+    password: str = "",
+    token: str = "",
+    authzid: str = "",
+    binding: bytes | None = None,
 ) -> ClientExchange:
     """The exchange of a mechanism, by its name. Parameters as `authenticate`."""
     if mechanism == "PLAIN":
         return Plain(name, password, authzid)
     if mechanism == "EXTERNAL":
         return External(authzid)
+    if mechanism == "OAUTHBEARER":
+        return OAuthBearer(token, authzid)
     if mechanism.startswith("SCRAM-"):
         return Scram(mechanism, name, password, authzid=authzid, binding=binding)
-    raise ValueError(f"there is no mechanism {mechanism!r} here: use PLAIN, EXTERNAL or one of SCRAM")
+    raise ValueError(f"there is no mechanism {mechanism!r} here: use PLAIN, EXTERNAL, OAUTHBEARER or one of SCRAM")
 
 
 def authenticate(
@@ -170,6 +199,7 @@ def authenticate(
     *,
     name: str = "",
     password: str = "",
+    token: str = "",
     authzid: str = "",
     binding: bytes | None = None,
 ) -> None:
@@ -180,13 +210,14 @@ def authenticate(
         mechanism: `"PLAIN"`, `"EXTERNAL"`, `"SCRAM-SHA-256"`, ...
         name: who we are.
         password: what proves it.
+        token: for OAUTHBEARER, what proves it, without a name.
         authzid: for whom we act; `""`: ourselves.
         binding: for -PLUS, the channel's `tls-server-end-point`.
 
     Errors: `AuthenticationFailed`: the server does not let us in, does not offer the mechanism, or does not prove that
         it knows us; `ProtocolError`: it speaks something else; `EndOfStream`; those of the socket.
     """
-    exchange = make_exchange(mechanism, name=name, password=password, authzid=authzid, binding=binding)
+    exchange = make_exchange(mechanism, name=name, password=password, token=token, authzid=authzid, binding=binding)
     words = _read_line(sock).split(" ")
     if words[:2] != ["SASL", "1"]:
         raise ProtocolError("the server does not begin with the preamble of SASL")
