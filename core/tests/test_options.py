@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -230,3 +230,22 @@ def test_an_engine_option_may_be_a_number_or_none() -> None:
     options = {option.name: option for option in options_of(engine_options(ThreadingMixIn))}
     assert options["max_threads"].hint == int | None
     assert options["max_threads"].default is None
+
+
+@dataclass
+class Pair:
+    first: Path
+    word: str = ""
+
+
+def test_relative_paths_in_tables_begin_at_the_folder_too() -> None:
+    """In a table by name, in a dataclass, and in a dataclass in such a table; other text is left alone."""
+
+    class Plugin:
+        def __init__(self, *, files: Mapping[str, Path], pair: Pair, pairs: Mapping[str, Pair]) -> None:
+            self.all = files, pair, pairs
+
+    pair = {"first": "a", "word": "a"}
+    made = build(Plugin, {"files": {"x": "a", "y": "/b"}, "pair": pair, "pairs": {"z": pair}}, folder="/etc/site")
+    expected = Pair(Path("/etc/site/a"), "a")
+    assert made.all == ({"x": Path("/etc/site/a"), "y": Path("/b")}, expected, {"z": expected})

@@ -14,6 +14,7 @@ pydantic is imported only when there is an option to look at: it costs more than
 from __future__ import annotations
 
 import collections.abc
+import dataclasses
 import datetime
 import inspect
 import os
@@ -370,6 +371,11 @@ def _below(folder: str, hint: Any, value: object) -> object:
         inner = [one for one in typing.get_args(member) if one is not Ellipsis]
         if isinstance(value, list) and any(one is Path for one in inner):
             return [os.path.join(folder, one) if isinstance(one, str) else one for one in value]
+        if isinstance(value, dict) and dataclasses.is_dataclass(member):
+            hints = typing.get_type_hints(member, include_extras=True)
+            return {name: _below(folder, hints.get(name, Any), one) for name, one in value.items()}
+        if isinstance(value, dict) and typing.get_origin(member) in (dict, collections.abc.Mapping):
+            return {name: _below(folder, inner[1], one) for name, one in value.items()}
     return value
 
 
