@@ -99,6 +99,63 @@ def test_a_file_of_keys_with_a_fault_is_not_quoted(line: str, tmp_path: Path) ->
     assert repr(bytes.fromhex(KEY_CANARY)) not in text
 
 
+@pytest.mark.parametrize("option", ["certificate", "key", "client_ca", "revoked", "psk_file", "names"])
+def test_a_key_in_the_place_of_its_path_is_not_quoted(option: str, certificates: Certificates) -> None:
+    """Not as the name of a file that does not exist either."""
+    pem = certificates.key.with_suffix(".plain").read_text()
+    given = options(certificates, "")
+    given[option] = f"sensor-1:{KEY_CANARY}" if option == "psk_file" else pem
+    if option == "names":
+        given["names"] = {"a.test": {"certificate": certificates.certificate, "key": pem}}
+    with pytest.raises(PlugserveError, match="is the path of a file, and what stands here looks like") as caught:
+        TLS(**given)
+    assert pem.splitlines()[1] not in str(caught.value)
+    assert KEY_CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_password_that_is_plain_text_is_refused_and_not_quoted(named: bool, certificates: Certificates) -> None:
+    """In code; a file that has it is refused by the core."""
+    given = options(certificates, "")
+    pair = {"certificate": certificates.certificate, "key": certificates.key, "password": CANARY}
+    given.update({"names": {"a.test": pair}} if named else pair)
+    with pytest.raises(PlugserveError, match=r"is no plugserve\.Secret") as caught:
+        TLS(**given)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [1, 2000])
+def test_a_password_that_openssl_cannot_take_is_not_quoted(length: int, certificates: Certificates) -> None:
+    """CPython takes 1,024 bytes."""
+    tls = TLS(**{**options(certificates, ""), "password": Secret(WRONG * length)})
+    with pytest.raises(PlugserveError) as caught, hosted("sync", Handler, plugins=[tls]):
+        pytest.fail("it must not start")
+    assert WRONG not in said(caught.value)
+
+
+def test_files_that_break_while_it_serves_are_reported_without_a_secret(
+    certificates: Certificates, tmp_path: Path, no_drift: list[str]
+) -> None:
+    """A key with a password of its own now, or with something before it."""
+    key = tmp_path / "server.key"
+    good = certificates.key.read_bytes()
+    key.write_bytes(good)
+    key.chmod(0o600)
+    trusting = ssl.create_default_context(cafile=str(certificates.trusted))
+    tls = TLS(**{**options(certificates, ""), "key": key}, reload_interval=0.0)
+    with hosted("multiplexing", Handler, plugins=[tls]) as host:
+        for broken in (good[:200], b"x" + good, good.replace(b"A", b"B"), CANARY.encode()):
+            key.write_bytes(broken)
+            with trusting.wrap_socket(host.connect().socket, server_hostname="localhost") as client:
+                client.sendall(b"word")
+                assert client.recv(10) == b"word"
+    text = "".join(no_drift)
+    assert no_drift
+    assert CANARY not in text
+    assert not [line for line in good.decode().splitlines()[1:-1] if line in text]
+    no_drift.clear()
+
+
 class Looks:
     """Writes down what each hook could write down."""
 
@@ -163,9 +220,35 @@ handler = "echo"
   certificate = "{certificates.certificate}"
   key = "{certificates.key}"
   password = {{ file = "password" }}
+
+    [listen.plugin.names."a.test"]
+    certificate = "{certificates.certificate}"
+    key = "{certificates.key}"
+    password = {{ env = "PLUGSERVE_TEST" }}
 """
     )
     return file
+
+
+@pytest.mark.parametrize("place", ["password", "key"])
+def test_no_command_quotes_a_secret_that_stands_in_the_configuration(place: str, site: Path) -> None:
+    """It says what to write in its place."""
+    text = site.read_text()
+    old = '{ env = "PLUGSERVE_TEST" }' if place == "password" else 'certificate = "'
+    new = f'"{CANARY}"' if place == "password" else f'certificate = "-----BEGIN PRIVATE KEY-----{CANARY}'
+    site.write_text(text.replace(old, new, 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "plugserve", "check", "-c", str(site)],
+        env={**os.environ, "PLUGSERVE_TEST": CANARY},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    printed = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "does not stand here itself" in printed or "looks like the file's content" in printed
+    assert CANARY not in printed
 
 
 @pytest.mark.parametrize("command", ["check", "explain"])
@@ -177,6 +260,7 @@ def test_no_command_prints_it(command: str, right: bool, site: Path) -> None:
     peer = ["192.0.2.1"] if command == "explain" else []
     done = subprocess.run(
         [sys.executable, "-m", "plugserve", command, "-c", str(site), *peer],
+        env={**os.environ, "PLUGSERVE_TEST": CANARY if right else WRONG},
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from plugserve import ConfigurationError
 from plugserve.secret import Secret
 
-__all__ = ["Pair", "Trust", "make_context"]
+__all__ = ["NamedPair", "Pair", "Trust", "make_context"]
 
 CIPHERS: Final = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
@@ -47,6 +47,19 @@ class Pair:
     def files(self) -> tuple[Path, ...]:
         """All that it is read from."""
         return (self.certificate,) if self.key is None else (self.certificate, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPair:
+    """What an option says of the certificate for one name.
+
+    Parameters:
+        certificate, key, password: as of `Pair`.
+    """
+
+    certificate: Path
+    key: Path | None = None
+    password: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +138,8 @@ def _load_pair(context: ssl.SSLContext, pair: Pair) -> None:
         raise ConfigurationError(f"the key {key} is encrypted: give its password", option="password") from None
     except ssl.SSLError as error:
         raise _explained(error, pair, key) from error
+    except ValueError as error:  # CPython takes 1,024 bytes
+        raise ConfigurationError(f"the key {key} cannot be read: {error}", option="password") from error
 
 
 class _PasswordMissing(Exception):
@@ -183,8 +198,8 @@ def _readable(file: Path, option: str) -> None:
     try:
         with open(file, "rb"):
             pass
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}", option=option) from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{file}: {getattr(error, 'strerror', None) or error}", option=option) from error
 
 
 def own_certificate(context: ssl.SSLContext, pair: Pair | None) -> bytes:

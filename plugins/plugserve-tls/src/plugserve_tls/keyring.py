@@ -130,6 +130,6 @@ class Keyring:
 def _stamp(file: Path) -> tuple[int, int, int] | None:
     try:
         status = os.stat(file)
-    except OSError:
+    except (OSError, ValueError):  # the second for a name that no file can have
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino

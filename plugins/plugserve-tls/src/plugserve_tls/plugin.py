@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from plugserve import BaseServer, ConfigurationError, Connection, Identity, PluginMixIn, RequestRejected, hookimpl
 from plugserve.faults import report
 from plugserve.secret import Secret
 
-from .contexts import Pair, Trust
+from .contexts import NamedPair, Pair, Trust
 from .facts import facts_of
 from .identity import identity_of
 from .keyring import Keyring, Wanted
@@ -36,7 +37,7 @@ class TLS:
         key: its key in PEM; without it the key stands in the same file.
         password: of an encrypted key.
         names: further certificates by the names that clients ask for: `www.example.org`, or `*.example.org` for one
-            label; each with `certificate` and `key`.
+            label; each with `certificate`, `key` and `password`.
         client_certificates: whether clients have to show one: `"none"`, `"optional"`, or `"required"`.
         client_ca: a file of certificates in PEM that may sign a client's.
         revoked: a file of revocation lists in PEM, one for each of these.
@@ -64,7 +65,7 @@ class TLS:
         certificate: Path | str | None = None,
         key: Path | str | None = None,
         password: Secret | None = None,
-        names: Mapping[str, Mapping[str, Path]] | None = None,
+        names: Mapping[str, NamedPair] | None = None,
         client_certificates: Literal["none", "optional", "required"] = "none",
         client_ca: Path | str | None = None,
         revoked: Path | str | None = None,
@@ -84,15 +85,15 @@ class TLS:
             raise ConfigurationError("self_signed makes a certificate, and one is given", option="self_signed")
         if certificate is None and not self_signed and psk_file is None:
             raise ConfigurationError("give certificate and key, or self_signed for development", option="certificate")
-        pair = Pair(Path(certificate), _path(key), password) if certificate is not None else None
+        pair = _pair(certificate, key, password) if certificate is not None else None
         self._wanted = Wanted(
             pair=pair,
             names={name: _pair_of(name, given) for name, given in (names or {}).items()},
-            trust=Trust(client_certificates, _path(client_ca), _path(revoked)),
+            trust=Trust(client_certificates, _path(client_ca, "client_ca"), _path(revoked, "revoked")),
             minimum=minimum_version,
             ciphers=ciphers,
             alpn=tuple(alpn),
-            psk_file=_path(psk_file),
+            psk_file=_path(psk_file, "psk_file"),
         )
         self._identity_from: Literal["san", "uri", "cn"] = identity_from
         self._client_names = Names(dict.fromkeys(client_names, True), False) if client_names else None
@@ -181,16 +182,38 @@ class TLSMixIn(PluginMixIn):
     plugin_class = TLS
 
 
-def _path(given: Path | str | None) -> Path | None:
+_KEY_MATERIAL: Final = re.compile(r"-----BEGIN |[\r\n]|:[0-9a-fA-F]{32,}\s*$")
+"""PEM, or a line of a file of pre-shared keys."""
+
+
+def _path(given: Path | str | None, option: str) -> Path | None:
+    """Errors: `ConfigurationError` for a key itself, which every later message would quote as the name of a file."""
+    if given is not None and _KEY_MATERIAL.search(str(given)):
+        raise ConfigurationError(
+            f"{option} is the path of a file, and what stands here looks like the file's content: write it into a file",
+            option=option,
+        )
     return None if given is None else Path(given)
 
 
-def _pair_of(name: str, given: Mapping[str, Any]) -> Pair:
+def _pair(certificate: Path | str, key: Path | str | None, password: Secret | None, name: str | None = None) -> Pair:
+    before = "" if name is None else f"names, {name}: "
+    if password is not None and not isinstance(password, Secret):
+        raise ConfigurationError(f"{before}the password is no plugserve.Secret: write Secret(...)", option="password")
+    file = _path(certificate, f"{before}certificate")
+    assert file is not None, "it has been given"
+    return Pair(file, _path(key, f"{before}key"), password, option="certificate" if name is None else "names")
+
+
+def _pair_of(name: str, given: NamedPair | Mapping[str, Any]) -> Pair:
+    """In code a plain mapping does as well."""
+    if isinstance(given, NamedPair):
+        return _pair(given.certificate, given.key, given.password, name)
     unknown = set(given) - {"certificate", "key", "password"}
     if unknown or "certificate" not in given:
         wrong = f"has no option {min(unknown)!r}" if unknown else "needs a certificate"
         raise ConfigurationError(f"names, {name}: {wrong}: write certificate and key", option="names")
-    return Pair(Path(given["certificate"]), _path(given.get("key")), given.get("password"), option="names")
+    return _pair(given["certificate"], given.get("key"), given.get("password"), name)
 
 
 def _check_choices(client_certificates: str, identity_from: str, minimum_version: str) -> None:
