@@ -110,7 +110,7 @@ class Gate:
             later = [("Retry-After", str(math.ceil(seconds)))]
             if getattr(error, "busy", False):
                 # RFC 9110, section 15.6.4: it is not this client's doing.
-                raise Refusal(503, "too many log in at once", later) from None
+                raise Refusal(503, "credentials cannot be checked now", later) from None
             # RFC 6585, section 4.
             raise Refusal(429, "too many attempts", later) from None
         if getattr(error, "proved", False):

@@ -10,8 +10,10 @@ Its methods wait (for a hash, a file, a directory server), so on a server's loop
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +53,9 @@ MECHANISMS: Final = (
 """The SASL mechanisms that are offered where they can be used, the best first."""
 
 _NAME_LIMIT: Final = 255
+_TOLD_EVERY: Final = 10.0
+"""Seconds between two lines in the log about a store that keeps failing in the same way: strangers cause them."""
+
 _WAITING: Final = 64
 """Passwords that may wait for each place where one is checked: what a core does in the patience of three seconds."""
 
@@ -107,6 +112,7 @@ class Authenticator:
         self.policy = policy
         self.settled = False
         """Whether clients have proved who they are before a handler sees them, so that it need not ask."""
+        self._told: dict[tuple[str, str], float] = {}
         self._patience = patience
         places = hashes or min(4, os.cpu_count() or 1)
         self._places = threading.BoundedSemaphore(places)
@@ -268,8 +274,15 @@ class Authenticator:
             return question(*arguments)
         except Exception as error:
             # Its text may quote what it was asked about.
-            LOGGER.error("auth: the store %s failed with %s", type(store).__name__, type(error).__name__)
-        raise AuthenticationFailed
+            self._report(type(store).__name__, type(error).__name__)
+        # The client has done nothing wrong: told that, it would forget its password, or ask for another one.
+        raise Busy("this cannot be checked now")
+
+    def _report(self, store: str, error: str) -> None:
+        now = time.monotonic()
+        if now >= self._told.get((store, error), -math.inf) + _TOLD_EVERY:
+            self._told[store, error] = now
+            LOGGER.error("auth: the store %s failed with %s", store, error)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

@@ -35,12 +35,16 @@ class TooManyAttempts(AuthenticationFailed):
 
 
 class Busy(TooManyAttempts):
-    """The attempt was not looked at, because too many others are being looked at."""
+    """The attempt was not looked at, because too many others are being looked at, or because a store does not work.
+
+    Parameters:
+        message: for the client.
+    """
 
     busy = True
 
-    def __init__(self) -> None:
-        super().__init__(1.0, "too many log in at once")
+    def __init__(self, message: str = "too many log in at once") -> None:
+        super().__init__(1.0, message)
 
 
 class NotAuthorized(AuthenticationFailed):
