@@ -18,6 +18,7 @@ from plugserve import Identity, ProtocolError
 from plugserve_auth import (
     AuthenticationFailed,
     Authenticator,
+    Busy,
     ClientCertificate,
     PasswordFile,
     PeerCredentials,
@@ -183,6 +184,40 @@ def test_unknown_name_looks_known(users: Path, context: Callable[..., Any]) -> N
     assert salt_of("nobody") == salt_of("nobody") != salt_of("somebody")
     assert salt_of("nobody")[1] == salt_of("alice")[1]
     assert len(salt_of("nobody")[0]) == len(salt_of("alice")[0])
+
+
+def test_same_questions_for_all(context: Callable[..., Any], no_drift: list[str]) -> None:
+    """Known or not, and whichever store has the name, the same questions are asked of all stores; one that fails keeps
+    out only those whom no other one knows."""
+    asked: list[str] = []
+
+    class Watched(OneUser):
+        def __init__(self, user: str, fails: bool = False) -> None:
+            super().__init__("sha256", "W22ZaJ0SNY7soEsUEjb6gQ==", 4096)
+            self.user, self.fails = user, fails
+
+        def scram_keys(self, name: str, hash_name: str) -> ScramKeys | None:
+            asked.append(self.user)
+            if self.fails:
+                raise OSError
+            return self.keys if name == self.user else None
+
+        def decoy_keys(self, name: str, hash_name: str) -> ScramKeys:
+            asked.append("decoy")
+            return self.keys
+
+    def ask(name: str, *stores: Any) -> list[str]:
+        asked.clear()
+        begin(made(*stores), "SCRAM-SHA-256", context()).step(f"n,,n={name},r=abc".encode())
+        return list(asked)
+
+    stores = Watched("alice"), Watched("bob")
+    assert ask("alice", *stores) == ask("bob", *stores) == ask("nobody", *stores) == ["decoy", "alice", "bob"]
+    broken = Watched("alice"), Watched("bob", fails=True)
+    assert ask("alice", *broken) == ["decoy", "alice", "bob"]
+    with pytest.raises(Busy):
+        ask("bob", *broken)
+    no_drift.clear()
 
 
 def test_channel_binding(users: Path, context: Callable[..., Any]) -> None:

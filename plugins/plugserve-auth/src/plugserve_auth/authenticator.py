@@ -239,12 +239,20 @@ class Authenticator:
             name: SASLprep'd.
             hash_name: as `hashlib` has it.
         """
-        for store in self._scram:
-            found: ScramKeys | None = self._ask(store, store.scram_keys, name, hash_name)
-            if found is not None:
-                return found
+        # All are asked whoever it is, and the decoy is made: the time shall not tell who is known, and where.
         decoy: ScramKeys = self._ask(self._scram[0], self._scram[0].decoy_keys, name, hash_name)
-        return decoy
+        found: ScramKeys | None = None
+        failure: Busy | None = None
+        for store in self._scram:
+            try:
+                keys = self._ask(store, store.scram_keys, name, hash_name)
+            except Busy as error:
+                failure = failure or error
+            else:
+                found = found or keys
+        if found is None and failure is not None:
+            raise failure
+        return found or decoy
 
     def refuse_hasty(self, name: str, context: Context) -> None:
         """Refuse an attempt that comes too early after failures. Errors: `TooManyAttempts`."""

@@ -221,7 +221,7 @@ class SignedTokens:
                 keys.append(_Key(made.key_id, fitting, made.key))
         except BadEntry:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, jwt.PyJWTError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, jwt.PyJWTError):
             # Not quoted: it may hold a secret.
             raise BadEntry("it is no JSON Web Key Set that can be understood") from None
         if not keys:
