@@ -36,7 +36,8 @@ def faults_of_testssl(findings: Iterable[Mapping[str, Any]]) -> list[str]:
     Parameters:
         findings: as it writes them with `--jsonfile`: each has `id`, `severity` and `finding`.
 
-    Returns: a line for each of medium weight or above that is not allowed, and for each that could not be tried.
+    Returns: a line for each of medium weight or above that is not allowed, and for each whose weight nobody knows. What
+        could not be tried (`WARN`) is printed, and no fault.
     """
     found = []
     for each in findings:
