@@ -203,6 +203,22 @@ def test_http_peer(site: Path) -> None:
     assert guard.seen[0][1] == "peer"
 
 
+@pytest.mark.parametrize("private", [True, False])
+def test_http_unknown_peer(private: bool, site: Path) -> None:
+    """Where only the connection could have told who the client is, none is asked for credentials that nobody checks."""
+
+    class Closed(Guard):
+        def check_peer(self, context: Any) -> Identity:
+            raise Failed
+
+    guard = Closed(checks_passwords=False, checks_tokens=False, checks_peers=True, private=private)
+    for credentials in ([], [basic()], ["Bearer token"]):
+        answer = ask(site, guard, get(*credentials))
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        assert b"WWW-Authenticate" not in answer
+    assert guard.asked == 0
+
+
 def test_http_nobody_is_asked(site: Path) -> None:
     """Where the option is off, or clients have proved who they are before, no credentials are looked at."""
     assert ask(site, Guard(), get(), authenticate=False).startswith(b"HTTP/1.1 200 ")

@@ -118,6 +118,9 @@ class Gate:
         self._ask(authenticator, token=token)
 
     def _ask(self, authenticator: Any, *, token: bool = False) -> NoReturn:
+        if not (authenticator.checks_tokens or authenticator.checks_passwords):
+            # RFC 9110, section 15.5.2: a 401 says what to come with, and here nothing that HTTP has would help.
+            raise Refusal(403, "this is not for you") from None
         if not authenticator.takes_secrets(self._context):
             # No challenge: a client that answered it would send its password in clear.
             raise Refusal(403, "credentials are taken on encrypted connections only") from None
