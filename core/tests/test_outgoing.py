@@ -270,4 +270,5 @@ def test_a_client_that_takes_nothing_is_cut_off() -> None:
             deaf.close()
         assert ends.happened.acquire(timeout=PATIENCE)
         assert ends.happened.acquire(timeout=PATIENCE)
-    assert sorted(ends.seen) == ["aborted", "ok"]
+    # The speaker may leave with some of its own words unread, which resets its connection.
+    assert sorted(ends.seen) in (["aborted", "ok"], ["aborted", "peer-closed"])

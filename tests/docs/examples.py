@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Self
 
 LANGUAGES = ("console", "python", "toml")
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a command that should have ended, or printed something, has hung."""
 
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<language>\w+)\n(?P<text>.*?)^(?P=fence)$", re.DOTALL | re.MULTILINE)

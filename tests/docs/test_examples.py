@@ -87,7 +87,7 @@ th...e
 ```
 
 ```console
-$ trap 'echo caught; exit 4' INT; echo ready; sleep 3000
+$ trap 'echo caught; exit 4' INT; echo ready; while true; do sleep 0.1; done
 ready
 ^C
 caught
