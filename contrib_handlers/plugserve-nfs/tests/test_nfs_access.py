@@ -254,6 +254,23 @@ def test_root_of_a_client_is_nobody_unless_it_is_said(public: Path) -> None:
     assert reads((STRANGER, STRANGER), squash="all", anonymous_uid=os.stat(public).st_uid) == OK
 
 
+@as_root
+@pytest.mark.parametrize("squash", ["root", "none"])
+def test_who_says_that_he_is_the_number_of_nobody_makes_no_file_of_root(squash: str, public: Path) -> None:
+    """4294967295 is -1 for chown(2), which then leaves a new file to the server, with the mode that was asked for."""
+    public.chmod(0o777)
+    nobody = 0xFFFF_FFFF
+    with (
+        serving("threading", public, writable=True, squash=squash) as address,
+        mounted(address, user=(nobody, nobody, nobody)) as client,
+    ):
+        worth(client.create(client.root, b"program", attributes(mode=0o4755)))
+        worth(client.mkdir(client.root, b"made"))
+    for name in ("program", "made"):
+        found = (public / name).stat()
+        assert (found.st_uid, found.st_gid) == (65534, 65534)
+
+
 def test_a_server_that_is_no_root_makes_nothing_for_others(local: Local, public: Path, monkeypatch: Any) -> None:
     """What it could not give to the caller it refuses, instead of making it its own."""
     monkeypatch.setattr(os, "geteuid", lambda: ME or 1000)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,15 @@ from rpc_oracle import ECHO, NUMBER, WHO, Oracle, X, blob, call
 
 from plugserve import ConfigurationError, Identity, MultiplexingUnixStreamServer, ProtocolError, hookimpl
 from plugserve.testing import STREAM_ENGINES, ToyCipher, hosted
-from plugserve_sunrpc import AuthenticationRefused, ClientSys, RPCClient, RPCHandler, SysCredential, rpc_handler
+from plugserve_sunrpc import (
+    AsyncRPCClient,
+    AuthenticationRefused,
+    ClientSys,
+    RPCClient,
+    RPCHandler,
+    SysCredential,
+    rpc_handler,
+)
 from plugserve_sunrpc.auth import STARTTLS, Authenticated, AuthenticationFailed, AuthSys, Flavour
 from plugserve_sunrpc.message import (
     Accepted,
@@ -31,6 +42,7 @@ from plugserve_sunrpc.message import (
 )
 from plugserve_sunrpc.program import Call
 from plugserve_sunrpc.record import encode_record
+from plugserve_sunrpc.xdr import Unpacker
 
 ANN = SysCredential(7, b"ann.example", 1000, 100, (100, 4, 0))
 ROOT = SysCredential(7, b"box.example", 0, 0, (0, 10))
@@ -80,6 +92,19 @@ def test_the_identity_has_the_numbers_after_squashing() -> None:
     assert identity.claims == {"uid": 77, "gid": 78, "gids": (78, 10), "machine": "box.example"}
 
 
+def test_the_number_of_nobody_is_never_a_user() -> None:
+    """chown(2) takes -1 for "leave it as it is": so a file that is made as root for this user would stay root's."""
+    nobody = 0xFFFF_FFFF
+    said = SysCredential(0, b"", nobody, nobody, (nobody, 0, 5))
+    assert who(said.encode()) == "auth-sys 65534 ['5', '65534']"
+    assert who(said.encode(), squash="none") == "auth-sys 65534 ['0', '5', '65534']"
+    assert who(said.encode(), squash="all", anonymous_uid=99, anonymous_gid=98) == "auth-sys 99 ['98']"
+    for option in ("anonymous_uid", "anonymous_gid"):
+        options: dict[str, Any] = {option: nobody}
+        with pytest.raises(ConfigurationError, match="give a number from 0 to 4294967294"):
+            RPCHandler.Options(**options)
+
+
 def test_a_privileged_port_is_asked_for_where_the_option_says_so() -> None:
     """Of callers of the network."""
     assert who(ANN.encode(), privileged_port=True, address=("192.0.2.1", 1023)).startswith("auth-sys 1000")
@@ -87,6 +112,13 @@ def test_a_privileged_port_is_asked_for_where_the_option_says_so() -> None:
         refused = who(ANN.encode(), privileged_port=True, address=("192.0.2.1", port))
         assert refused is AuthStatus.AUTH_TOOWEAK
         assert who(ANN.encode(), address=("192.0.2.1", port)).startswith("auth-sys 1000")
+
+
+@pytest.mark.parametrize("address", [("192.0.2.1", 0), "/run/client.sock", "", b"\0abstract", None])
+def test_whom_nobody_vouches_for_has_no_privileged_port(address: Any) -> None:
+    """A proxy may tell the port 0, or a Unix path of its own: neither is root's word."""
+    assert who(ANN.encode(), privileged_port=True, address=address) is AuthStatus.AUTH_TOOWEAK
+    assert who(ANN.encode(), address=address).startswith("auth-sys 1000")
 
 
 @pytest.mark.parametrize(
@@ -195,6 +227,44 @@ def test_a_handle_stands_for_the_credential_of_its_client_only() -> None:
         assert caught.value.status is AuthStatus.AUTH_REJECTEDCRED
 
 
+def asked(credential: OpaqueAuth, by: Flavour, address: Any = ("192.0.2.1", 900)) -> Authenticated:
+    """What a flavour makes of a credential."""
+    message = CallMessage(1, NUMBER, 1, WHO, credential, OpaqueAuth(0, b""), b"")
+    return by.authenticate(message, Call(NUMBER, 1, WHO, handler=Peer(address)), b"")
+
+
+def test_a_handle_stands_for_all_of_a_credential_but_its_stamp() -> None:
+    """So nobody is shown as calling from another machine, or in other groups; a new stamp makes no new handle."""
+    flavour = AuthSys(short=True)
+    assert flavour.short is not None
+    first = asked(ANN.encode(), flavour).verifier
+    assert asked(replace(ANN, stamp=8).encode(), flavour).verifier == first
+    for other in (replace(ANN, machine=b"bob.example"), replace(ANN, gids=(100,)), replace(ANN, gid=4)):
+        handle = asked(other.encode(), flavour).verifier
+        assert handle != first
+        assert asked(handle, flavour.short).identity == flavour.identity(other)
+        assert asked(handle, flavour.short).identity.claims["machine"] == other.machine.decode()  # type: ignore[union-attr]
+
+
+def test_a_handle_spares_nobody_the_rules() -> None:
+    """The port is looked at with each call, and a link-local address is a machine's on its own link only."""
+    flavour = AuthSys(short=True, privileged_port=True)
+    assert flavour.short is not None
+    handle = asked(ANN.encode(), flavour, ("fe80::1", 900, 0, 2)).verifier
+    assert asked(handle, flavour.short, ("fe80::1", 901, 0, 2)).identity is not None
+    for address, status in (
+        (("fe80::1", 1024, 0, 2), AuthStatus.AUTH_TOOWEAK),
+        (("fe80::1", 900, 0, 3), AuthStatus.AUTH_REJECTEDCRED),
+    ):
+        with pytest.raises(AuthenticationFailed) as caught:
+            asked(handle, flavour.short, address)
+        assert caught.value.status is status
+    message = CallMessage(1, NUMBER, 1, WHO, handle, OpaqueAuth(1, b"four"), b"")
+    with pytest.raises(AuthenticationFailed) as caught:
+        flavour.short.authenticate(message, Call(NUMBER, 1, WHO, handler=Peer(("fe80::1", 900, 0, 2))), b"")
+    assert caught.value.status is AuthStatus.AUTH_BADVERF
+
+
 def test_handles_are_bounded() -> None:
     """However many machines say that they are however many users."""
     flavour = AuthSys(short=True)
@@ -204,7 +274,7 @@ def test_handles_are_bounded() -> None:
         message = CallMessage(1, NUMBER, 1, WHO, SysCredential(0, b"", uid, 1).encode(), OpaqueAuth(0, b""), b"")
         flavour.authenticate(message, call, b"")
     assert len(flavour.short._handles._items) <= 1024
-    assert len(flavour.short._by_identity._items) <= 1024
+    assert len(flavour.short._by_credential._items) <= 1024
     assert len(flavour._identities._items) <= 1024
 
 
@@ -225,8 +295,37 @@ def test_the_client_uses_a_handle_and_goes_back_when_it_is_forgotten() -> None:
             assert oracle.oracle_who() == b"auth-sys 1000 ['100']"
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_calls_that_were_in_flight_with_a_forgotten_handle_are_all_made_again(asynchronous: bool) -> None:
+    """Not only the one whose refusal comes first."""
+    handler = rpc_handler(Oracle())
+    options = handler.Options(short=True)
+    with hosted("multiplexing", handler, options=options) as host:
+        server: Any = host.server
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        auth = ClientSys(1000, 100, (), "ann.example")
+        short: Any = options.by_number[2]
+        expected = b"auth-sys 1000 ['100']"
+        if asynchronous:
+
+            async def all_at_once() -> None:
+                async with AsyncRPCClient(address, auth=auth) as client:
+                    oracle = client.stub(X.ORACLE_V1AsyncClient)
+                    await oracle.oracle_who()
+                    short._handles._items.clear()
+                    assert await asyncio.gather(*(oracle.oracle_who() for _ in range(5))) == 5 * [expected]
+
+            asyncio.run(all_at_once())
+            return
+        with RPCClient(address, auth=auth) as client:
+            client.stub(X.ORACLE_V1Client).oracle_who()
+            short._handles._items.clear()
+            calls = [client.begin(NUMBER, 1, WHO, unpack=Unpacker.unpack_opaque) for _ in range(5)]
+            assert [one.result() for one in calls] == 5 * [expected]
+
+
 def test_on_a_unix_socket_the_kernel_knows_who_it_is(tmp_path: Path) -> None:
-    """Anybody but root who says that he is somebody else is refused."""
+    """Anybody but root who says that he is somebody else, or in other groups, is refused."""
     if os.geteuid() != 0:
         pytest.skip("takes root, to become somebody else")
     path = str(tmp_path / "oracle.sock")
@@ -242,17 +341,31 @@ def test_on_a_unix_socket_the_kernel_knows_who_it_is(tmp_path: Path) -> None:
         with RPCClient(f"unix://{path}", auth=ClientSys(1234, 5, ())) as client:
             assert client.stub(X.ORACLE_V1Client).oracle_who() == b"auth-sys 1234 ['5']"
         sock = socket.socket(socket.AF_UNIX)
+        groups, group = os.getgroups(), os.getegid()
+        os.setgroups([7, 8])
+        os.setegid(5)
         os.seteuid(4321)
         try:
             sock.connect(path)
         finally:
             os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
         with sock:
             sock.settimeout(20)
-            for uid, accepted in ((4321, True), (1234, False)):
-                sock.sendall(encode_record(call(WHO, credential=SysCredential(0, b"", uid, 5).encode())))
+            said: tuple[Any, ...]
+            for said, accepted in (
+                ((4321, 5), True),
+                ((4321, 5, (8, 7, 5)), True),
+                ((4321, 7), True),
+                ((1234, 5), False),
+                ((4321, 0), False),
+                ((4321, 5, (7, 0)), False),
+            ):
+                credential = SysCredential(0, b"", *said).encode()
+                sock.sendall(encode_record(call(WHO, credential=credential)))
                 reply = decode_reply(sock.recv(200)[4:])
-                assert isinstance(reply, Accepted) is accepted
+                assert isinstance(reply, Accepted) is (accepted or not sys.platform.startswith("linux")), said
     finally:
         server.shutdown()
         thread.join()

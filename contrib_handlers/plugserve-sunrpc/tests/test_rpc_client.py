@@ -15,7 +15,7 @@ from rpc_oracle import COUNT, ECHO, FAIL, NUMBER, QUIET, Oracle, OracleV3, X, bl
 
 from plugserve import ConfigurationError, MultiplexingTCPServer, MultiplexingUDPServer, ProtocolError
 from plugserve.faults import reset_reports
-from plugserve_sunrpc import Packer, Unpacker, rpc_handler
+from plugserve_sunrpc import ClientSys, Packer, Unpacker, rpc_handler
 from plugserve_sunrpc.async_client import AsyncRPCClient
 from plugserve_sunrpc.client import Pending, RPCClient
 from plugserve_sunrpc.failures import (
@@ -31,8 +31,11 @@ from plugserve_sunrpc.failures import (
     SystemFailure,
 )
 from plugserve_sunrpc.message import (
+    Accepted,
     AcceptStatus,
     AuthStatus,
+    FlavourNumber,
+    OpaqueAuth,
     encode_accepted,
     encode_auth_error,
     encode_program_mismatch,
@@ -227,6 +230,38 @@ def test_a_call_over_udp_is_sent_again_with_the_same_xid(asynchronous: bool) -> 
                 assert client.stub(X.ORACLE_V1Client).oracle_count() == 5
     assert len(seen) == 3
     assert len(set(seen)) == 1
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_call_is_sent_again_as_it_was_when_a_handle_has_come_meanwhile(asynchronous: bool) -> None:
+    """By its bytes, of which the credential is a part, a server knows that it has done it already."""
+    seen: list[bytes] = []
+    handle = OpaqueAuth(FlavourNumber.AUTH_SHORT, b"handle")
+    auth = ClientSys(1000, 100, (), "ann.example")
+
+    def answer(message: bytes) -> list[bytes]:
+        seen.append(message)
+        if len(seen) == 1:
+            # As if another call had been answered.
+            auth.replied(Accepted(0, handle, AcceptStatus.SUCCESS), auth.credential()[0])
+            return []
+        return [encode_success(xid_of(message), uint(5), handle)]
+
+    with scripted(answer, stream=False) as address:
+        if asynchronous:
+
+            async def ask() -> None:
+                async with AsyncRPCClient(address, first_wait=0.01, auth=auth) as client:
+                    oracle = client.stub(X.ORACLE_V1AsyncClient)
+                    assert [await oracle.oracle_count(), await oracle.oracle_count()] == [5, 5]
+
+            asyncio.run(ask())
+        else:
+            with RPCClient(address, first_wait=0.01, auth=auth) as client:
+                oracle = client.stub(X.ORACLE_V1Client)
+                assert [oracle.oracle_count(), oracle.oracle_count()] == [5, 5]
+    assert seen[0] == seen[1]
+    assert seen[-1][24:40] == bytes.fromhex("00000002 00000006") + b"handle\0\0"
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

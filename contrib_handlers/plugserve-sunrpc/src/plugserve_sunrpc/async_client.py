@@ -15,7 +15,7 @@ from .client import LONGEST_WAIT, client_address, no_results
 from .client_auth import ClientAuth
 from .client_tls import ClientTLS
 from .failures import CallTimeout, ConnectionLost, results_of
-from .message import ReplyMessage, decode_reply, encode_call
+from .message import OpaqueAuth, ReplyMessage, decode_reply, encode_call
 from .program import AsyncStub
 from .record import RecordReader, encode_record
 from .xdr import Packer, Unpacker
@@ -105,10 +105,10 @@ class AsyncRPCClient:
         call = (self._xid, program, version, procedure, packer.data())
         try:
             async with asyncio.timeout(self.timeout if timeout is None else timeout):
-                reply = await self._reply(call)
-                if self.auth.replied(reply):
-                    reply = await self._reply(call)
-                    self.auth.replied(reply)
+                reply, sent = await self._reply(call)
+                if self.auth.replied(reply, sent):
+                    reply, sent = await self._reply(call)
+                    self.auth.replied(reply, sent)
         except CallTimeout:
             raise
         except TimeoutError:
@@ -125,22 +125,26 @@ class AsyncRPCClient:
         wire = await self._connected(program, version)
         wire.send(encode_call(self._xid, program, version, procedure, packer.data(), *self.auth.credential()))
 
-    async def _reply(self, call: tuple[int, int, int, int, bytes]) -> ReplyMessage:
+    async def _reply(self, call: tuple[int, int, int, int, bytes]) -> tuple[ReplyMessage, OpaqueAuth]:
+        """The reply, and the credential that the call was sent with."""
         wire = await self._connected(*call[1:3])
         answer: asyncio.Future[ReplyMessage] = asyncio.get_running_loop().create_future()
         xid = call[0]
         wire.waiting[xid] = answer
         try:
             await wire.writable.wait()
-            wire.send(encode_call(*call, *self.auth.credential()))
+            credential, verifier = self.auth.credential()
+            # The same each time that it is sent over UDP: by its bytes the server knows a duplicate.
+            message = encode_call(*call, credential, verifier)
+            wire.send(message)
             wait = self.first_wait
             while not self.is_stream:
                 done, _ = await asyncio.wait([answer], timeout=wait)
                 if done:
                     break
                 wait = min(2 * wait, LONGEST_WAIT)
-                wire.send(encode_call(*call, *self.auth.credential()))
-            return await answer
+                wire.send(message)
+            return await answer, credential
         finally:
             wire.waiting.pop(xid, None)
             if answer.done() and not answer.cancelled():

@@ -10,7 +10,10 @@ squashing limit what such a word can do.
 
 from __future__ import annotations
 
+import array
 import secrets
+import socket
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -53,6 +56,13 @@ _KNOWN: Final = 1024
 """How many credentials are kept with their identities, and how many AUTH_SHORT handles."""
 _PRIVILEGED: Final = 1024
 """Below it only root may bind a port, on systems that keep to that."""
+_NO_ID: Final = 0xFFFF_FFFF
+"""-1 of uid_t and gid_t, which is nobody's number: chown(2) and setreuid(2) take it for "leave it as it is". A server
+that makes a file as root for this user would leave it to root."""
+_PEER_GROUPS: Final = 59
+"""SO_PEERGROUPS of Linux, <asm-generic/socket.h>: the groups of who connected. The module socket has no name for it."""
+_PEER_GROUPS_SIZE: Final = 1024
+"""The most bytes that the module socket asks the kernel for: 256 groups."""
 
 
 class AuthenticationFailed(PlugserveError):
@@ -190,12 +200,14 @@ class AuthSys(Flavour):
     """AUTH_SYS, once AUTH_UNIX: the caller's word for his user and groups.
 
     The identity's name is the user's number; `claims` has `uid`, `gid`, `gids` and `machine`, after squashing. On a
-    Unix socket the kernel knows the user, and anybody but root who says another one is refused.
+    Unix stream the kernel knows the user, and on Linux his groups, and anybody but root who says others is refused.
+    With a datagram of a Unix socket the kernel says nothing here, so it is the caller's word, as from the network.
 
     Parameters:
-        privileged_port: whether callers of the network must have a port below 1024: so root of their machine vouches
-            for them.
-        squash: whose numbers are replaced.
+        privileged_port: whether root must vouch for callers: those of the network by a port below 1024, those behind a
+            proxy by the port that the proxy tells, those of a Unix socket by what the kernel knows. Whom nobody
+            vouches for, such as a client of a proxy's Unix socket, is refused.
+        squash: whose numbers are replaced. The number 4294967295, -1, stands for nobody, and always is.
         anonymous_uid, anonymous_gid: by these.
         short: whether callers are given an AUTH_SHORT handle.
     """
@@ -215,9 +227,9 @@ class AuthSys(Flavour):
             raise ConfigurationError(f"option 'squash' is {squash!r}: choose 'none', 'root' or 'all'", option="squash")
         for name, value in (("anonymous_uid", anonymous_uid), ("anonymous_gid", anonymous_gid)):
             number: object = value  # from code anything may come
-            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 32:
+            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < _NO_ID:
                 raise ConfigurationError(
-                    f"option {name.replace('_', '-')!r} is {value!r}: give a number from 0 to 4294967295", option=name
+                    f"option {name.replace('_', '-')!r} is {value!r}: give a number from 0 to 4294967294", option=name
                 )
         self.privileged_port = privileged_port
         self.squash = squash
@@ -237,12 +249,12 @@ class AuthSys(Flavour):
                 said = SysCredential.decode(body)
             except XDRError as error:
                 raise AuthenticationFailed(AuthStatus.AUTH_BADCRED, f"AUTH_SYS: {error}") from None
-            known = (said.uid, Authenticated(self.identity(said)))
+            known = (said, Authenticated(self.identity(said)))
             self._identities.put(body, known)
-        uid, verdict = known
-        self.check_peer(uid, call)
+        said, verdict = known
+        self.check_peer(said, call)
         if self.short is not None:
-            return Authenticated(verdict.identity, self.short.handle_for(uid, verdict.identity, call))
+            return Authenticated(verdict.identity, self.short.handle_for(said, verdict.identity, call))
         authenticated: Authenticated = verdict
         return authenticated
 
@@ -251,10 +263,11 @@ class AuthSys(Flavour):
         uid, gid, gids = said.uid, said.gid, said.gids
         if self.squash == "all":
             uid, gid, gids = self.anonymous_uid, self.anonymous_gid, ()
-        elif self.squash == "root":
-            uid = uid or self.anonymous_uid
-            gid = gid or self.anonymous_gid
-            gids = tuple(one or self.anonymous_gid for one in gids)
+        else:
+            replaced = (0, _NO_ID) if self.squash == "root" else (_NO_ID,)
+            uid = self.anonymous_uid if uid in replaced else uid
+            gid = self.anonymous_gid if gid in replaced else gid
+            gids = tuple(self.anonymous_gid if one in replaced else one for one in gids)
         machine = said.machine.decode("utf-8", "backslashreplace")
         return Identity(
             str(uid),
@@ -263,28 +276,55 @@ class AuthSys(Flavour):
             {"uid": uid, "gid": gid, "gids": gids, "machine": machine},
         )
 
-    def check_peer(self, uid: int, call: Call) -> None:
+    def check_peer(self, said: SysCredential, call: Call) -> None:
         """Hold what is known of the peer against what the caller says.
 
         Parameters:
-            uid: the user that he says he is.
+            said: as which user and groups he calls.
         Raises: `AuthenticationFailed`.
         """
         address = call.client_address
         if isinstance(address, tuple):
-            if self.privileged_port and not address[1] < _PRIVILEGED:
+            # A proxy that was not told a port says 0.
+            if self.privileged_port and not 0 < address[1] < _PRIVILEGED:
                 raise AuthenticationFailed(AuthStatus.AUTH_TOOWEAK, "not from a privileged port")
             return
         context = call.context
-        credentials = None if context is None else context.peer_credentials
-        if credentials is not None and credentials.uid not in (0, uid):
+        # Behind a proxy the kernel knows the proxy, which says nothing about its client.
+        direct = context is not None and context.peer_address == address
+        credentials = context.peer_credentials if direct else None
+        if credentials is None:
+            if self.privileged_port:
+                raise AuthenticationFailed(AuthStatus.AUTH_TOOWEAK, "nobody vouches for the user")
+            return
+        if credentials.uid == 0:
+            return
+        if credentials.uid != said.uid:
             raise AuthenticationFailed(AuthStatus.AUTH_REJECTEDCRED, "the kernel knows the user as another one")
+        groups = {said.gid, *said.gids} - {credentials.gid}
+        if groups:
+            known = _peer_groups(call.handler.connection.request)
+            if known is not None and not groups <= known:
+                raise AuthenticationFailed(AuthStatus.AUTH_REJECTEDCRED, "the kernel knows the user without the group")
+
+
+def _peer_groups(sock: Any) -> frozenset[int] | None:
+    """The supplementary groups of who connected to a Unix socket; None where the system does not tell, and for more
+    than 256."""
+    if not sys.platform.startswith("linux") or not isinstance(sock, socket.socket):
+        return None
+    try:
+        return frozenset(array.array("I", sock.getsockopt(socket.SOL_SOCKET, _PEER_GROUPS, _PEER_GROUPS_SIZE)))
+    except (OSError, ValueError):
+        return None
 
 
 class AuthShort(Flavour):
     """AUTH_SHORT: a handle that stands for an AUTH_SYS credential of the same client (RFC 5531, appendix A).
 
-    One that was forgotten is AUTH_REJECTEDCRED, whereupon the client comes with the whole one.
+    One that was forgotten is AUTH_REJECTEDCRED, whereupon the client comes with the whole one. So it is no more than
+    that one, and what is asked of the peer is asked with each call. The table has 1024 of them; that which was not used
+    for longest goes. With the engine forking each child has a table of its own.
 
     Parameters:
         sys: the flavour whose credentials it stands for.
@@ -295,34 +335,37 @@ class AuthShort(Flavour):
     def __init__(self, sys: AuthSys) -> None:
         self._sys = sys
         self._handles = _Recent(_KNOWN)
-        self._by_identity = _Recent(_KNOWN)
+        self._by_credential = _Recent(_KNOWN)
 
-    def handle_for(self, uid: int, identity: Identity | None, call: Call) -> OpaqueAuth:
+    def handle_for(self, said: SysCredential, identity: Identity | None, call: Call) -> OpaqueAuth:
         """The verifier with a client's handle."""
         host = _host(call)
-        claims = {} if identity is None else identity.claims
-        key = (host, uid, claims.get("gid"), claims.get("gids"))
-        handle = self._by_identity.get(key)
+        # All but the stamp, which is new in each credential of some clients.
+        key = (host, said.machine, said.uid, said.gid, said.gids)
+        handle = self._by_credential.get(key)
         if handle is None or self._handles.get(handle) is None:
             handle = secrets.token_bytes(16)
-            self._by_identity.put(key, handle)
-            self._handles.put(handle, (host, uid, identity))
+            self._by_credential.put(key, handle)
+            self._handles.put(handle, (host, said, identity))
         return OpaqueAuth(FlavourNumber.AUTH_SHORT, handle)
 
     def authenticate(self, message: CallMessage, call: Call, data: bytes) -> Authenticated:
         """Look it up."""
+        if message.verifier.flavour or message.verifier.body:
+            raise AuthenticationFailed(AuthStatus.AUTH_BADVERF, "AUTH_SHORT with a verifier")
         known = self._handles.get(message.credential.body)
         if known is None or known[0] != _host(call):
             raise AuthenticationFailed(AuthStatus.AUTH_REJECTEDCRED, "AUTH_SHORT of an unknown handle")
-        _, uid, identity = known
-        self._sys.check_peer(uid, call)
+        _, said, identity = known
+        self._sys.check_peer(said, call)
         return Authenticated(identity)
 
 
 def _host(call: Call) -> Hashable:
-    """The client's machine: a handle is no use to others. The port changes with each connection."""
+    """The client's machine: a handle is no use to others. The port changes with each connection. A link-local address
+    is that of a machine with its scope only (RFC 4007, section 6)."""
     address = call.client_address
-    return address[0] if isinstance(address, tuple) else None
+    return (address[0], *address[3:]) if isinstance(address, tuple) else None
 
 
 class AuthTLS(Flavour):
@@ -341,7 +384,7 @@ class AuthTLS(Flavour):
         handler = call.handler
         if handler is None or not handler.is_stream or not handler.connection.offers_tls:
             if handler is not None and handler.is_stream and handler.connection.tls is not None:
-                # It has been answered already (section 4.1): whoever asks again is confused, or somebody's victim.
+                # It has been answered already: whoever asks again is confused, or somebody's victim.
                 raise AuthenticationFailed(AuthStatus.AUTH_BADCRED, "AUTH_TLS below TLS")
             return Authenticated(results=b"")
         return Authenticated(verifier=OpaqueAuth(FlavourNumber.AUTH_NONE, STARTTLS), results=b"", start_tls=True)

@@ -20,7 +20,7 @@ from plugserve.address import Address, parse_address
 from .client_auth import ClientAuth
 from .client_tls import ClientTLS, SecureSocket, readable
 from .failures import CallTimeout, ConnectionLost, RPCError, results_of
-from .message import ReplyMessage, decode_reply, encode_call
+from .message import NO_AUTH, ReplyMessage, decode_reply, encode_call
 from .program import Stub
 from .record import RecordReader, encode_record
 from .xdr import Packer, Unpacker
@@ -55,6 +55,9 @@ class Pending(Generic[T]):
         self.reply: ReplyMessage | None = None
         self.failure: Exception | None = None
         self.sent = False
+        # The same each time that it is sent over UDP: by its bytes the server knows a duplicate.
+        self.credential = NO_AUTH
+        self.message = b""
 
     @property
     def xid(self) -> int:
@@ -197,7 +200,7 @@ class RPCClient:
             pending = Pending(self, call, unpack, deadline)
             self._pending[pending.xid] = pending
         try:
-            self._send(pending.call, deadline, pending)
+            self._send(self._encoded(pending), deadline, call, pending)
         except BaseException:
             self._forget(pending)
             raise
@@ -212,14 +215,24 @@ class RPCClient:
         with self._changed:
             self._xid = (self._xid + 1) & 0xFFFF_FFFF
             call = (self._xid, program, version, procedure, packer.data())
-        self._send(call, monotonic() + self.timeout)
+        self._send(encode_call(*call, *self.auth.credential()), monotonic() + self.timeout, call)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
+    def _encoded(self, pending: Pending[Any]) -> bytes:
+        """The message of a call, with a credential as it is now."""
+        credential, verifier = self.auth.credential()
+        pending.credential = credential
+        pending.message = encode_call(*pending.call, credential, verifier)
+        return pending.message
+
     def _send(
-        self, call: tuple[int, int, int, int, bytes], deadline: float, pending: Pending[Any] | None = None
+        self,
+        message: bytes,
+        deadline: float,
+        call: tuple[int, int, int, int, bytes],
+        pending: Pending[Any] | None = None,
     ) -> None:
-        message = encode_call(*call, *self.auth.credential())
         with self._sending:
             sock = self._connected(deadline, *call[1:3])
             try:
@@ -284,14 +297,14 @@ class RPCClient:
     def _result(self, pending: Pending[T]) -> T:
         try:
             reply = self._reply(pending)
-            if self.auth.replied(reply):
+            if self.auth.replied(reply, pending.credential):
                 # The server has forgotten the short form.
                 with self._changed:
                     pending.reply = None
                     self._pending[pending.xid] = pending
-                self._send(pending.call, pending.deadline, pending)
+                self._send(self._encoded(pending), pending.deadline, pending.call, pending)
                 reply = self._reply(pending)
-                self.auth.replied(reply)
+                self.auth.replied(reply, pending.credential)
             return results_of(reply, pending._unpack)
         finally:
             self._forget(pending)
@@ -305,7 +318,7 @@ class RPCClient:
             if now >= pending.deadline:
                 raise CallTimeout(f"{self.address} has not answered in time")
             if now >= again:
-                self._send(pending.call, pending.deadline)
+                self._send(pending.message, pending.deadline, pending.call)
                 wait = min(2 * wait, LONGEST_WAIT)
                 again = now + wait
             until = min(again, pending.deadline)

@@ -20,8 +20,14 @@ class ClientAuth:
         """The credential and verifier of the next call."""
         return NO_AUTH, NO_AUTH
 
-    def replied(self, reply: ReplyMessage) -> bool:
-        """Look at a reply. Returns whether the call is to be sent once more, with a new credential."""
+    def replied(self, reply: ReplyMessage, sent: OpaqueAuth) -> bool:
+        """Look at a reply.
+
+        Parameters:
+            reply: what the server has said.
+            sent: the credential of the call.
+        Returns: whether the call is to be sent once more, with a new credential.
+        """
         return False
 
 
@@ -55,12 +61,13 @@ class ClientSys(ClientAuth):
         """The handle, if there is one, else all of it."""
         return self._short or self._whole, NO_AUTH
 
-    def replied(self, reply: ReplyMessage) -> bool:
+    def replied(self, reply: ReplyMessage, sent: OpaqueAuth) -> bool:
         """Take a handle, or forget one that the server has forgotten."""
         if isinstance(reply, Denied):
-            forgotten = self._short is not None and reply.auth is AuthStatus.AUTH_REJECTEDCRED
-            self._short = None
-            return forgotten
+            if sent == self._short:
+                self._short = None
+            # Of several calls that were in flight with it each is refused, and each is sent once more.
+            return sent.flavour == FlavourNumber.AUTH_SHORT and reply.auth is AuthStatus.AUTH_REJECTEDCRED
         if reply.verifier.flavour == FlavourNumber.AUTH_SHORT:
             self._short = OpaqueAuth(FlavourNumber.AUTH_SHORT, reply.verifier.body)
         return False
