@@ -171,7 +171,7 @@ def test_a_server_without_tls_is_refused_unless_clear_will_do(way: str, x: Any, 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_server_that_is_somebody_else_is_refused(way: str, x: Any, certificates: Certificates) -> None:
-    """By its certificate, by its name, and by what it speaks inside (RFC 9289, section 8.2)."""
+    """By its certificate, by its name, and by what it speaks inside (RFC 9289, section 5)."""
     with hosted("multiplexing", service(x), plugins=[encrypting(certificates)]) as host:
         for tls in (
             ClientTLS(ssl.create_default_context()),

@@ -19,7 +19,7 @@ from .record import RecordReader, encode_record
 __all__ = ["ALPN", "ClientTLS", "SecureSocket", "readable"]
 
 ALPN: Final = "sunrpc"
-"""What the two sides agree to speak inside (RFC 9289, section 8.2)."""
+"""What the two sides agree to speak inside (RFC 9289, section 5)."""
 
 _PROBE: Final = OpaqueAuth(FlavourNumber.AUTH_TLS, b"")
 _RECORD: Final = 16384
