@@ -38,6 +38,8 @@ from plugserve_sunrpc.message import (
     decode_reply,
     encode_accepted,
     encode_auth_error,
+    encode_call,
+    encode_program_mismatch,
     encode_success,
 )
 from plugserve_sunrpc.program import Call
@@ -428,7 +430,7 @@ def test_tls_starts_behind_the_probe_of_rfc_9289(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", list(STREAM_ENGINES))
 def test_a_call_injected_behind_the_probe_is_never_done(engine: str, no_drift: list[str]) -> None:
-    """What comes in clear behind it is the handshake's, and breaks it."""
+    """What comes in clear behind it is dropped without an answer, and the connection with it (RFC 9289, 5.1.1)."""
 
     class Watched(Oracle):
         def oracle_echo(self, call: Call, data: bytes) -> bytes:
@@ -437,12 +439,45 @@ def test_a_call_injected_behind_the_probe_is_never_done(engine: str, no_drift: l
     with hosted(engine, rpc_handler(Watched()), plugins=[Upgrade()]) as host:
         client = host.connect()
         client.send(encode_record(call(0, credential=PROBE)) + encode_record(call(ECHO, blob(b"x"), xid=2)))
-        try:
-            assert client.rest() in (OFFER, b"")
-        except ConnectionError:
-            pass
+        assert client.rest() == b""
     assert not [line for line in no_drift if "it was done" in line]
     no_drift.clear()
+
+
+@pytest.mark.parametrize(
+    ("probe", "status"),
+    [
+        (call(0, b"four", credential=PROBE), AuthStatus.AUTH_BADCRED),
+        (call(WHO, credential=PROBE), AuthStatus.AUTH_BADCRED),
+        (call(0, credential=OpaqueAuth(7, b"four")), AuthStatus.AUTH_BADCRED),
+        (call(0, credential=PROBE, verifier=OpaqueAuth(7, b"")), AuthStatus.AUTH_BADVERF),
+        (call(0, credential=PROBE, verifier=OpaqueAuth(0, STARTTLS)), AuthStatus.AUTH_BADVERF),
+    ],
+)
+def test_a_probe_that_is_more_than_a_question_is_refused(probe: bytes, status: AuthStatus) -> None:
+    """And the connection goes on in clear."""
+    with hosted("multiplexing", rpc_handler(Oracle()), plugins=[Upgrade()]) as host:
+        client = host.connect()
+        client.send(encode_record(probe))
+        assert client.take(24) == encode_record(encode_auth_error(1, status))
+        client.send(encode_record(call(0)))
+        assert client.take(28) == encode_record(encode_success(1))
+
+
+def test_a_probe_for_a_program_that_is_not_there_offers_nothing() -> None:
+    """A client goes by the verifier, and would begin a handshake that nobody waits for."""
+    with hosted("multiplexing", rpc_handler(Oracle()), plugins=[Upgrade()]) as host:
+        client = host.connect()
+        for version, number, expected in (
+            (2, NUMBER, encode_program_mismatch(1, 1, 1)),
+            (1, NUMBER + 1, encode_accepted(1, AcceptStatus.PROG_UNAVAIL)),
+        ):
+            client.send(encode_record(encode_call(1, number, version, 0, b"", PROBE)))
+            assert client.take(len(expected) + 4) == encode_record(expected)
+        client.send(encode_record(call(0, credential=PROBE)))
+        assert client.take(len(OFFER)) == OFFER
+        client.send(b"KEY\x07")
+        assert client.take(2) == b"OK"
 
 
 def test_a_probe_without_tls_gets_an_empty_verifier() -> None:

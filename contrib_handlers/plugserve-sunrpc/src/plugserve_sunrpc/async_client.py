@@ -122,7 +122,13 @@ class AsyncRPCClient:
         packer = Packer()
         pack(packer)
         self._xid = (self._xid + 1) & 0xFFFF_FFFF
-        wire = await self._connected(program, version)
+        try:
+            async with asyncio.timeout(self.timeout):
+                wire = await self._connected(program, version)
+        except CallTimeout:
+            raise
+        except TimeoutError:
+            raise CallTimeout(f"{self.address} does not answer") from None
         wire.send(encode_call(self._xid, program, version, procedure, packer.data(), *self.auth.credential()))
 
     async def _reply(self, call: tuple[int, int, int, int, bytes]) -> tuple[ReplyMessage, OpaqueAuth]:
@@ -213,6 +219,7 @@ class _Wire(asyncio.Protocol, asyncio.DatagramProtocol):
         self.writable.set()
         self.gone = asyncio.Event()
         self.lost = False
+        self._asked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -222,8 +229,10 @@ class _Wire(asyncio.Protocol, asyncio.DatagramProtocol):
         assert self._reader is not None, "a stream has one"
         answer: asyncio.Future[ReplyMessage] = asyncio.get_running_loop().create_future()
         self.waiting[xid] = answer
+        self._asked = True
         self._transport.write(record)
         reply = await answer
+        self._asked = False
         return reply, self._reader.amid or bool(self._reader.rest())
 
     async def encrypt(self, context: ssl.SSLContext, server_name: str) -> None:
@@ -261,7 +270,8 @@ class _Wire(asyncio.Protocol, asyncio.DatagramProtocol):
         assert self._reader is not None, "a stream has one"
         try:
             self._reader.feed(data)
-            while (record := self._reader.next_record()) is not None:
+            # Behind the answer to a question for TLS nothing may come; what does is left for `ask` to see.
+            while not (self._asked and not self.waiting) and (record := self._reader.next_record()) is not None:
                 self._deliver(decode_reply(record))
         except ProtocolError as error:
             self.lose(error)

@@ -28,6 +28,7 @@ from .program import Call
 from .xdr import Packer, Unpacker, XDRError
 
 __all__ = [
+    "ALPN",
     "GROUP",
     "STARTTLS",
     "AuthNone",
@@ -46,6 +47,9 @@ GROUP: Final = "plugserve.rpc_flavours"
 
 STARTTLS: Final = b"STARTTLS"
 """What the verifier says of a server that speaks TLS (RFC 9289, section 4.1)."""
+
+ALPN: Final = "sunrpc"
+"""What the two sides agree to speak inside TLS (RFC 9289, section 5; registered in section 7.2)."""
 
 Squash = Literal["none", "root", "all"]
 """Whose numbers are replaced by the anonymous ones: nobody's, those that are 0, or all."""
@@ -372,15 +376,20 @@ class AuthTLS(Flavour):
     """AUTH_TLS: the client asks by a NULL call whether the server speaks TLS (RFC 9289, section 4.1).
 
     It does on a stream whose listener has a plugin with `start_tls`. Then the answer's verifier says STARTTLS, and the
-    TLS handshake follows on the same connection; otherwise the verifier is empty.
+    TLS handshake follows on the same connection; otherwise the verifier is empty, as over UDP, since there is no DTLS
+    here. Refused are the credential with another procedure, or with a body (AUTH_BADCRED), one with a verifier
+    (AUTH_BADVERF), and the question on a connection that is encrypted already (AUTH_BADCRED): there can be one session
+    of TLS only on it (section 5.1.1).
     """
 
     number = FlavourNumber.AUTH_TLS
 
     def authenticate(self, message: CallMessage, call: Call, data: bytes) -> Authenticated:
         """Offer it, or not."""
-        if message.procedure or message.credential.body or message.verifier != NO_AUTH or message.arguments:
+        if message.procedure or message.credential.body or message.arguments:
             raise AuthenticationFailed(AuthStatus.AUTH_BADCRED, "AUTH_TLS with more than a question")
+        if message.verifier != NO_AUTH:
+            raise AuthenticationFailed(AuthStatus.AUTH_BADVERF, "AUTH_TLS with a verifier")
         handler = call.handler
         if handler is None or not handler.is_stream or not handler.connection.offers_tls:
             if handler is not None and handler.is_stream and handler.connection.tls is not None:

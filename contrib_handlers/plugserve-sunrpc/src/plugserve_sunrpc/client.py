@@ -266,7 +266,10 @@ class RPCClient:
         if sock is None:
             try:
                 sock = self._secured(
-                    connect(self.address, _left(deadline), privileged_port=self.privileged_port), program, version
+                    connect(self.address, _left(deadline), privileged_port=self.privileged_port),
+                    program,
+                    version,
+                    deadline,
                 )
             except TimeoutError:
                 raise CallTimeout(f"{self.address} does not answer") from None
@@ -278,14 +281,16 @@ class RPCClient:
             self._socket = sock
         return sock
 
-    def _secured(self, sock: socket.socket, program: int, version: int) -> socket.socket | SecureSocket:
+    def _secured(
+        self, sock: socket.socket, program: int, version: int, deadline: float
+    ) -> socket.socket | SecureSocket:
         """A new connection, encrypted if it is to be."""
         if self.tls is None:
             return sock
         try:
             xid = random.getrandbits(32)
             secured: socket.socket | SecureSocket = self.tls.secure(
-                sock, xid, program, version, self.address.host, str(self.address)
+                sock, xid, program, version, self.address.host, str(self.address), deadline
             )
         except BaseException:
             sock.close()

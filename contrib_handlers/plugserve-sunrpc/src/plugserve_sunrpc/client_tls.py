@@ -7,19 +7,17 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
-from plugserve import ProtocolError
+from plugserve import ConfigurationError, ProtocolError
 
-from .auth import STARTTLS
+from .auth import ALPN, STARTTLS
 from .failures import ConnectionLost, TLSRefused
 from .message import Accepted, AcceptStatus, FlavourNumber, OpaqueAuth, ReplyMessage, decode_reply, encode_call
 from .record import RecordReader, encode_record
 
-__all__ = ["ALPN", "ClientTLS", "SecureSocket", "readable"]
-
-ALPN: Final = "sunrpc"
-"""What the two sides agree to speak inside (RFC 9289, section 5)."""
+__all__ = ["ClientTLS", "SecureSocket", "readable"]
 
 _PROBE: Final = OpaqueAuth(FlavourNumber.AUTH_TLS, b"")
 _RECORD: Final = 16384
@@ -31,18 +29,34 @@ class ClientTLS:
 
     Parameters:
         context: the standard library's, such as `ssl.create_default_context(cafile=...)`; with a certificate in it, if
-            the server wants one. It is told to ask for the protocol `sunrpc` (ALPN, RFC 7301).
-        required: whether a server that does not offer TLS is refused; otherwise calls go on in clear, as RFC 9289 calls
-            opportunistic: whoever can change what is on the wire can have them do so.
+            the server wants one. It is told to ask for the protocol `sunrpc` (ALPN, RFC 7301), and for TLS 1.3 at
+            least (RFC 9289, section 5).
+        required: whether a server that does not offer TLS is refused; otherwise calls go on in clear, as RFC 9289,
+            section 6.1, calls opportunistic: whoever can change what is on the wire can have them do so. A handshake
+            that fails is an error either way.
         server_name: what the server's certificate must say; None: the host of the address.
+        require_alpn: whether the server must agree on `sunrpc`, as RFC 9289, section 5, has it. Some agree on nothing;
+            tlshd, which does it for Linux's kernel, has not always.
+
+    Errors: `ConfigurationError` for a context that does not speak TLS 1.3.
     """
 
     context: ssl.SSLContext
     required: bool = True
     server_name: str | None = None
+    require_alpn: bool = True
 
     def __post_init__(self) -> None:
-        self.context.set_alpn_protocols([ALPN])
+        context = self.context
+        context.set_alpn_protocols([ALPN])
+        most = context.maximum_version
+        if most not in (ssl.TLSVersion.MAXIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_3):
+            raise ConfigurationError(
+                f"RPC with TLS needs TLS 1.3 (RFC 9289, section 5), and the context speaks {most.name} at the most: "
+                "raise its maximum_version"
+            )
+        if context.minimum_version != ssl.TLSVersion.TLSv1_3:
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
 
     def question(self, xid: int, program: int, version: int) -> bytes:
         """The NULL call that asks, as a record (RFC 9289, section 4.1)."""
@@ -70,18 +84,32 @@ class ClientTLS:
 
     def agreed(self, session: Any, name: str) -> None:
         """Look at a handshake that has succeeded. Raises: `TLSRefused` if the other side is no RPC service."""
-        if session.selected_alpn_protocol() != ALPN:
-            raise TLSRefused(f"{name} has not agreed to speak {ALPN!r} inside TLS (ALPN): is it an RPC server?")
+        if self.require_alpn and session.selected_alpn_protocol() != ALPN:
+            raise TLSRefused(
+                f"{name} has not agreed to speak {ALPN!r} inside TLS (ALPN): is it an RPC server? If it never does, "
+                "give require_alpn=False"
+            )
 
-    def secure(self, sock: socket.socket, xid: int, program: int, version: int, host: str, name: str) -> Any:
-        """Ask on a connected socket, whose timeout holds for each step, and encrypt if that is the answer.
+    def secure(
+        self, sock: socket.socket, xid: int, program: int, version: int, host: str, name: str, deadline: float
+    ) -> Any:
+        """Ask on a connected socket, and encrypt if that is the answer.
 
+        Parameters:
+            sock: the socket; its timeout is changed.
+            xid: of the question.
+            program, version: of the first call.
+            host: of the address.
+            name: of the server, for messages.
+            deadline: by the clock `time.monotonic`, of all of it: a server may answer byte by byte.
         Returns: a `SecureSocket`, or the socket itself.
         Raises: `OSError`, `TLSRefused`, `ProtocolError`, `ConnectionLost`.
         """
+        _wait_until(sock, deadline)
         sock.sendall(self.question(xid, program, version))
         reader = RecordReader(1024)
         while (record := reader.next_record()) is None:
+            _wait_until(sock, deadline)
             data = sock.recv(1024)
             if not data:
                 raise ConnectionLost(f"{name} has ended the connection when it was asked for TLS")
@@ -92,7 +120,7 @@ class ClientTLS:
         if not self.answered(reply, reader.amid or bool(reader.rest()), name):
             return sock
         secure = SecureSocket(sock, self.context, self.server_name or host)
-        secure.shake_hands(name)
+        secure.shake_hands(name, deadline)
         self.agreed(secure.session, name)
         return secure
 
@@ -115,9 +143,10 @@ class SecureSocket:
         self._plain = bytearray()
         self._ended = False
 
-    def shake_hands(self, name: str) -> None:
+    def shake_hands(self, name: str, deadline: float) -> None:
         """The handshake. Raises: `OSError`, of which `ssl.SSLError` is one; `ConnectionLost`."""
         while True:
+            _wait_until(self._socket, deadline)
             try:
                 self.session.do_handshake()
             except ssl.SSLWantReadError:
@@ -197,6 +226,14 @@ class SecureSocket:
     def close(self) -> None:
         """As of the socket."""
         self._socket.close()
+
+
+def _wait_until(sock: socket.socket, deadline: float) -> None:
+    """Have the next step take no longer. Raises: `TimeoutError` if it is over."""
+    left = deadline - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    sock.settimeout(left)
 
 
 def readable(sock: socket.socket | SecureSocket, seconds: float) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from plugserve import BaseServer, ConfigurationError, ProtocolHandler
+from plugserve import BaseServer, ConfigurationError, ProtocolError, ProtocolHandler
 from plugserve.faults import report
 
-from .auth import Authenticated, AuthNone, AuthSys, AuthTLS, Flavour, Squash, flavour_class
+from .auth import ALPN, Authenticated, AuthNone, AuthSys, AuthTLS, Flavour, Squash, flavour_class
 from .message import AcceptStatus, MessageError, RefusedCall, encode_accepted
 from .program import NoReply, Program
 from .record import RecordError, RecordReader, encode_record
@@ -31,6 +31,7 @@ _RATE: Final = 500
 _LONGEST_DATAGRAM: Final = 65507
 """Bytes of a UDP datagram over IPv4 (RFC 768, RFC 791)."""
 
+_OLD_TLS: Final = frozenset({"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"})
 _UNSAID: Final = object()
 _KNOWN_FLAVOURS: Final = frozenset({0, 1, 2, 3, 6, 7})
 
@@ -75,6 +76,9 @@ class RPCHandler(ProtocolHandler):
                 Procedure 0 may be called with any that are known.
             require_tls: whether calls that come in clear are refused, with AUTH_TOOWEAK; but for procedure 0, which is
                 how clients ask for TLS (RFC 9289, section 4.1). It takes a plugin that encrypts.
+            require_alpn: whether clients that have asked for TLS have to agree inside on the protocol `sunrpc` (ALPN),
+                as RFC 9289, section 5, has it. Some ask for none; tlshd, which does it for Linux's kernel, has not
+                always.
             privileged_port: with `sys`, whether callers must have a port below 1024.
             squash: with `sys`, whose numbers are replaced by the anonymous ones: `none`, `root` (0) or `all`.
             anonymous_uid: the user that others are squashed to.
@@ -93,6 +97,7 @@ class RPCHandler(ProtocolHandler):
         record_timeout: float = 20.0
         flavours: tuple[str, ...] = ("none", "sys", "tls")
         require_tls: bool = False
+        require_alpn: bool = True
         privileged_port: bool = False
         squash: Squash = "root"
         anonymous_uid: int = 65534
@@ -159,7 +164,18 @@ class RPCHandler(ProtocolHandler):
     def server_activate(cls, server: BaseServer) -> None:
         """Refuse a service that could serve nobody."""
         options = server.options
-        if isinstance(options, cls.Options) and options.require_tls:
+        if not isinstance(options, cls.Options):
+            return
+        if options.require_alpn and "tls" in options.flavours:
+            for plugin in server.plugins.values():
+                agrees_on = getattr(plugin, "alpn", None)
+                if getattr(plugin, "start_tls", None) and isinstance(agrees_on, tuple) and ALPN not in agrees_on:
+                    raise ConfigurationError(
+                        f'TLS must agree on the protocol {ALPN!r} (RFC 9289, section 5): add alpn = ["{ALPN}"] to the '
+                        "plugin that encrypts, or have require-alpn = false",
+                        option="require_alpn",
+                    )
+        if options.require_tls:
             encrypts = [
                 plugin
                 for plugin in server.plugins.values()
@@ -195,6 +211,22 @@ class RPCHandler(ProtocolHandler):
         """Who the connection says the client is."""
         return getattr(self.connection, "identity", None) if self.is_stream else None
 
+    def tls_started(self) -> bytes | None:
+        """Hold what was negotiated against RFC 9289, section 5: TLS 1.3 at least, and the protocol `sunrpc`.
+
+        Raises: `ProtocolError`, which ends the connection.
+        """
+        facts = self.connection.tls
+        version = getattr(facts, "version", None)
+        if version in _OLD_TLS:
+            raise ProtocolError(f"RPC with TLS needs TLS 1.3, and the client has negotiated {version}")
+        if self.options.require_alpn and getattr(facts, "alpn", ALPN) != ALPN:
+            raise ProtocolError(
+                f"the client has not agreed to speak {ALPN!r} inside TLS (ALPN): if it never does, have "
+                "require-alpn = false"
+            )
+        return None
+
     def told(self, authenticated: Authenticated) -> None:
         """A flavour has answered a call of its own."""
         self._start_tls = authenticated.start_tls
@@ -221,9 +253,14 @@ class RPCHandler(ProtocolHandler):
                     replies.append(encode_record(reply))
                     size += len(reply)
                 if self._start_tls:
-                    # What follows is the handshake, and nothing that came in clear is taken for a call.
                     self._start_tls = False
-                    self.start_tls(reader.rest())
+                    if rest := reader.rest():
+                        replies.pop()
+                        # Section 5.1.1 of RFC 9289: dropped without an answer, and the connection with it. An honest
+                        # client waits for ours before its handshake. What comes later is the handshake's input, which
+                        # it can break, and nothing that came in clear is ever taken for a call.
+                        raise RecordError(f"{len(rest)} bytes in clear behind the question for TLS")
+                    self.start_tls()
                     break
                 if size > _BATCH or self._beside is not None:
                     if rest := reader.rest():

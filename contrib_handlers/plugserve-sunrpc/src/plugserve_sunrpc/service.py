@@ -151,6 +151,10 @@ class Service:
                 return encode_auth_error(xid, failure.status)
         entry = self._entries.get((program, version, procedure))
         if entry is None:
+            if authenticated.start_tls:
+                # A client goes by the verifier of any reply that is accepted (RFC 9289, section 4.1). Nothing is
+                # started for a program that is not here, so it does not say so.
+                authenticated = _NOBODY
             return self._unavailable(xid, program, version, authenticated)
         if authenticated.results is not None:
             handler.told(authenticated)

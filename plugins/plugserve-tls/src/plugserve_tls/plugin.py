@@ -95,6 +95,8 @@ class TLS:
             alpn=tuple(alpn),
             psk_file=_path(psk_file, "psk_file"),
         )
+        self.alpn = tuple(alpn)
+        """The protocols to agree on, for handlers that need one."""
         self._identity_from: Literal["san", "uri", "cn"] = identity_from
         self._client_names = Names(dict.fromkeys(client_names, True), False) if client_names else None
         if client_names and client_certificates == "none":
