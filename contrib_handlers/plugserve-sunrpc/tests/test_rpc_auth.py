@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from rpc_oracle import ECHO, NUMBER, WHO, Oracle, X, blob, call
 
 from plugserve import ConfigurationError, Identity, MultiplexingUnixStreamServer, ProtocolError, hookimpl
+from plugserve.ancillary import PeerCredentials
 from plugserve.testing import STREAM_ENGINES, ToyCipher, hosted
 from plugserve_sunrpc import (
     AsyncRPCClient,
@@ -58,7 +60,8 @@ class Peer:
 
     def __init__(self, address: Any = ("192.0.2.1", 900)) -> None:
         self.client_address = address
-        self.context = None
+        self.context: Any = None
+        self.connection: Any = None
 
 
 def who(
@@ -121,6 +124,26 @@ def test_whom_nobody_vouches_for_has_no_privileged_port(address: Any) -> None:
     """A proxy may tell the port 0, or a Unix path of its own: neither is root's word."""
     assert who(ANN.encode(), privileged_port=True, address=address) is AuthStatus.AUTH_TOOWEAK
     assert who(ANN.encode(), address=address).startswith("auth-sys 1000")
+
+
+@pytest.mark.parametrize("uid", [0, 1000, 33])
+def test_what_the_kernel_says_of_a_proxy_is_not_its_clients(uid: int) -> None:
+    """So it neither vouches for the client nor contradicts him."""
+    for address, privileged, status in (
+        ("", True, None if uid in (0, 1000) else AuthStatus.AUTH_REJECTEDCRED),
+        ("/run/client.sock", True, AuthStatus.AUTH_TOOWEAK),
+        ("/run/client.sock", False, None),
+    ):
+        peer = Peer(address)
+        peer.context = SimpleNamespace(peer_address="", peer_credentials=PeerCredentials(1, uid, 100))
+        peer.connection = SimpleNamespace(request=None)
+        message = CallMessage(1, NUMBER, 1, WHO, ANN.encode(), OpaqueAuth(0, b""), b"")
+        found = None
+        try:
+            AuthSys(privileged_port=privileged).authenticate(message, Call(NUMBER, 1, WHO, handler=peer), b"")
+        except AuthenticationFailed as failure:
+            found = failure.status
+        assert found is status
 
 
 @pytest.mark.parametrize(
